@@ -1,0 +1,1 @@
+fn main(){ println!("{}", chihaya::config::Config::default().to_json()) }

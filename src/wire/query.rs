@@ -1,0 +1,324 @@
+//! The query of an HTTP announce or scrape: percent-encoded pairs (BEP 3).
+
+use super::{AnnounceRequest, PeerForm, Refusal};
+use crate::model::{Event, InfoHash, PeerId, Role};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// Splits a query into its pairs; a key without `=` has an empty value.
+pub fn pairs(query: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
+    let mut rest = Some(query);
+    std::iter::from_fn(move || {
+        let whole = rest?;
+        let pair = match memchr::memchr(b'&', whole) {
+            Some(end) => {
+                rest = Some(&whole[end + 1..]);
+                &whole[..end]
+            }
+            None => {
+                rest = None;
+                whole
+            }
+        };
+        // Keys are a few bytes long: a plain loop finds their end sooner than a search does.
+        let key_end = pair.iter().position(|&byte| byte == b'=').unwrap_or(pair.len());
+        Some((&pair[..key_end], pair.get(key_end + 1..).unwrap_or_default()))
+    })
+}
+
+/// Reads the query of an announce.
+pub fn announce<'b>(
+    query: &[u8],
+    passkey: Option<&'b [u8]>,
+) -> Result<AnnounceRequest<'b>, Refusal> {
+    let mut info_hash = None;
+    let mut peer_id = None;
+    let mut port = 0;
+    let mut left = u64::MAX;
+    let mut event = Event::Regular;
+    let mut num_want = None;
+    let mut compact = true;
+    let mut peer_ids = true;
+    let (mut ipv4, mut ipv6) = (None, None);
+    for (key, value) in pairs(query) {
+        match key {
+            b"info_hash" if info_hash.is_some() => return Err(Refusal::SeveralInfoHashes),
+            b"info_hash" => info_hash = Some(twenty(value, Refusal::BadInfoHash)?),
+            b"peer_id" => peer_id = Some(twenty(value, Refusal::BadPeerId)?),
+            b"port" => port = number::<u16>(value).ok_or(Refusal::BadPort)?,
+            b"left" => left = number(value).unwrap_or(u64::MAX),
+            b"event" => event = event_of(value),
+            b"numwant" => num_want = num_want_of(value),
+            b"compact" => compact = value != b"0",
+            b"no_peer_id" => peer_ids = value == b"0",
+            b"ip" | b"ipv4" | b"ipv6" => claim(value, &mut ipv4, &mut ipv6)?,
+            _ => {}
+        }
+    }
+    let form = if compact { PeerForm::Compact } else { PeerForm::Dictionaries { peer_ids } };
+    Ok(AnnounceRequest {
+        info_hash: InfoHash(info_hash.ok_or(Refusal::BadInfoHash)?),
+        peer_id: PeerId(peer_id.ok_or(Refusal::BadPeerId)?),
+        port,
+        role: Role::of(event, left),
+        event,
+        num_want,
+        form,
+        ipv4,
+        ipv6,
+        passkey,
+    })
+}
+
+/// Reads the info-hashes of a scrape into `hashes`, sorted and once each; at most `most`.
+pub fn scrape(query: &[u8], most: usize, hashes: &mut Vec<[u8; 20]>) -> Result<(), Refusal> {
+    hashes.clear();
+    for (key, value) in pairs(query) {
+        if key != b"info_hash" {
+            continue;
+        }
+        if hashes.len() == most {
+            return Err(Refusal::TooManyHashes);
+        }
+        hashes.push(twenty(value, Refusal::BadInfoHash)?);
+    }
+    hashes.sort_unstable();
+    hashes.dedup();
+    Ok(())
+}
+
+/// Decodes percent-encoding into exactly 20 bytes. A plus sign stays one: a client that means a
+/// space sends `%20`.
+fn twenty(value: &[u8], wrong_length: Refusal) -> Result<[u8; 20], Refusal> {
+    let mut decoded = [0; 20];
+    let mut length = 0;
+    decode(value, |byte| {
+        if let Some(place) = decoded.get_mut(length) {
+            *place = byte;
+        }
+        length += 1;
+    })?;
+    if length == decoded.len() { Ok(decoded) } else { Err(wrong_length) }
+}
+
+/// Decodes percent-encoding, byte by byte.
+fn decode(value: &[u8], mut take: impl FnMut(u8)) -> Result<(), Refusal> {
+    let mut rest = value;
+    while let Some((&byte, after)) = rest.split_first() {
+        rest = after;
+        if byte != b'%' {
+            take(byte);
+            continue;
+        }
+        let (&[high, low], after) = rest.split_first_chunk::<2>().ok_or(Refusal::BadEncoding)?;
+        rest = after;
+        match (HEX[usize::from(high)], HEX[usize::from(low)]) {
+            (high @ 0..=15, low @ 0..=15) => take(high << 4 | low),
+            _ => return Err(Refusal::BadEncoding),
+        }
+    }
+    Ok(())
+}
+
+/// The value of each hex digit; 255 for every other byte.
+const HEX: [u8; 256] = {
+    let mut table = [u8::MAX; 256];
+    let mut value = 0;
+    while value < 16 {
+        table[b"0123456789abcdef"[value] as usize] = value as u8;
+        table[b"0123456789ABCDEF"[value] as usize] = value as u8;
+        value += 1;
+    }
+    table
+};
+
+fn number<T: TryFrom<u64>>(value: &[u8]) -> Option<T> {
+    if value.is_empty() {
+        return None;
+    }
+    let mut number = 0u64;
+    for byte in value {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            return None;
+        }
+        number = number.checked_mul(10)?.checked_add(digit.into())?;
+    }
+    T::try_from(number).ok()
+}
+
+/// Negative and unreadable values are the tracker's to choose; huge ones are capped there.
+fn num_want_of(value: &[u8]) -> Option<u32> {
+    number::<u64>(value).map(|want| u32::try_from(want).unwrap_or(u32::MAX))
+}
+
+fn event_of(value: &[u8]) -> Event {
+    match value {
+        b"started" => Event::Started,
+        b"stopped" => Event::Stopped,
+        b"completed" => Event::Completed,
+        b"paused" => Event::Paused,
+        _ => Event::Regular,
+    }
+}
+
+/// Bytes of the longest address text, `[ipv6]:port`; BEP 7 allows the port, which is not used.
+const MAX_ADDRESS_TEXT: usize = 47;
+
+/// Reads an address a client claims; one that is no address (a host name, say) claims nothing.
+fn claim(
+    value: &[u8],
+    ipv4: &mut Option<Ipv4Addr>,
+    ipv6: &mut Option<Ipv6Addr>,
+) -> Result<(), Refusal> {
+    let mut text = [0; MAX_ADDRESS_TEXT];
+    let mut length = 0;
+    decode(value, |byte| {
+        if let Some(place) = text.get_mut(length) {
+            *place = byte;
+        }
+        length += 1;
+    })?;
+    let Some(text) = text.get(..length).and_then(|text| std::str::from_utf8(text).ok()) else {
+        return Ok(());
+    };
+    let ip = text.parse().ok().or_else(|| Some(text.parse::<std::net::SocketAddr>().ok()?.ip()));
+    match ip.map(|ip: IpAddr| ip.to_canonical()) {
+        Some(IpAddr::V4(ip)) => *ipv4 = Some(ip),
+        Some(IpAddr::V6(ip)) => *ipv6 = Some(ip),
+        None => {}
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = "info_hash=aaaaaaaaaaaaaaaaaaaa&peer_id=-qB4650-0000000000%2B0&port=6881";
+
+    fn read(query: &str) -> Result<AnnounceRequest<'static>, Refusal> {
+        announce(query.as_bytes(), None)
+    }
+
+    #[test]
+    fn splits_pairs() {
+        let split = |query: &'static str| pairs(query.as_bytes()).collect::<Vec<_>>();
+        assert_eq!(split("a=1&b"), [(b"a".as_slice(), b"1".as_slice()), (b"b", b"")]);
+        assert_eq!(split("a=1=2&&=x").len(), 3);
+        assert_eq!(split("a=1=2")[0].1, b"1=2");
+    }
+
+    #[test]
+    fn decodes_what_clients_send() {
+        let hash = |text: &str| twenty(text.as_bytes(), Refusal::BadInfoHash);
+        for (name, text, bytes) in [
+            ("unescaped marks", "-_!.~*()/'0123456789", *b"-_!.~*()/'0123456789"),
+            ("raw plus", "++++++++++++++++++++", [b'+'; 20]),
+            ("escaped plus", "%2B+%2b+++++++++++++++++", [b'+'; 20]),
+            ("both cases", "%aB%Ab%AB%abaaaaaaaaaaaaaaaa", {
+                let mut bytes = [b'a'; 20];
+                bytes[..4].fill(0xab);
+                bytes
+            }),
+        ] {
+            assert_eq!(hash(text), Ok(bytes), "{name}");
+        }
+        assert_eq!(hash(&"%00".repeat(20)), Ok([0; 20]));
+        assert_eq!(hash(&"a".repeat(19)), Err(Refusal::BadInfoHash));
+        assert_eq!(hash(&"a".repeat(21)), Err(Refusal::BadInfoHash));
+        for bad in ["%", "%a", "%zz", "aaaaaaaaaaaaaaaaaaa%0", "%0g", "%-1"] {
+            assert_eq!(hash(bad), Err(Refusal::BadEncoding), "{bad}");
+        }
+    }
+
+    #[test]
+    fn reads_an_announce() {
+        let request = read(GOOD).expect("an announce");
+        assert_eq!(request.info_hash, InfoHash([b'a'; 20]));
+        assert_eq!(request.peer_id, PeerId(*b"-qB4650-0000000000+0"));
+        assert_eq!((request.port, request.role), (6881, Role::Leecher));
+        assert_eq!((request.event, request.num_want), (Event::Regular, None));
+        assert_eq!(request.form, PeerForm::Compact);
+    }
+
+    #[test]
+    fn left_decides_the_role() {
+        for (left, role) in [
+            ("&left=0", Role::Seeder),
+            ("&left=1", Role::Leecher),
+            ("&left=4294967296", Role::Leecher),
+            ("&left=9223372036854775807", Role::Leecher),
+            ("&left=18446744073709551615", Role::Leecher),
+            ("&left=99999999999999999999999", Role::Leecher),
+            ("&left=-1", Role::Leecher),
+            ("&left=", Role::Leecher),
+            ("", Role::Leecher),
+            ("&left=5&event=completed", Role::Seeder),
+            ("&left=5&event=paused", Role::PartialSeed),
+        ] {
+            assert_eq!(read(&format!("{GOOD}{left}")).expect("an announce").role, role, "{left}");
+        }
+    }
+
+    #[test]
+    fn numwant_is_a_wish() {
+        for (text, want) in [
+            ("&numwant=0", Some(0)),
+            ("&numwant=50", Some(50)),
+            ("&numwant=-1", None),
+            ("&numwant=many", None),
+            ("&numwant=99999999999", Some(u32::MAX)),
+        ] {
+            assert_eq!(read(&format!("{GOOD}{text}")).expect("an announce").num_want, want);
+        }
+    }
+
+    #[test]
+    fn what_is_missing_or_bad_is_refused() {
+        for (query, refusal) in [
+            ("", Refusal::BadInfoHash),
+            ("info_hash=aaaaaaaaaaaaaaaaaaaa", Refusal::BadPeerId),
+            ("peer_id=aaaaaaaaaaaaaaaaaaaa&port=1", Refusal::BadInfoHash),
+            (
+                "info_hash=aaaaaaaaaaaaaaaaaaaa&info_hash=aaaaaaaaaaaaaaaaaaaa",
+                Refusal::SeveralInfoHashes,
+            ),
+            ("info_hash=%", Refusal::BadEncoding),
+            ("port=65536", Refusal::BadPort),
+            ("port=-1", Refusal::BadPort),
+            ("port=", Refusal::BadPort),
+        ] {
+            assert_eq!(read(query), Err(refusal), "{query}");
+        }
+        let silent = "info_hash=aaaaaaaaaaaaaaaaaaaa&peer_id=aaaaaaaaaaaaaaaaaaaa";
+        assert_eq!(read(silent).expect("an announce").port, 0, "aria2 without a listener");
+    }
+
+    #[test]
+    fn claimed_addresses() {
+        let claimed = |text: &str| {
+            let request = read(&format!("{GOOD}&{text}")).expect("an announce");
+            (request.ipv4.map(|ip| ip.to_string()), request.ipv6.map(|ip| ip.to_string()))
+        };
+        let v4 = Some("192.0.2.7".to_owned());
+        let v6 = Some("2001:db8::7".to_owned());
+        assert_eq!(claimed("ip=192.0.2.7"), (v4.clone(), None));
+        assert_eq!(claimed("ipv4=192.0.2.7:80&ipv6=2001%3adb8%3A%3a7"), (v4.clone(), v6.clone()));
+        assert_eq!(claimed("ipv6=[2001:db8::7]:6881"), (None, v6));
+        assert_eq!(claimed("ipv6=::ffff:192.0.2.7"), (v4, None));
+        assert_eq!(claimed("ip=example.org&ipv6=&ip=%ff"), (None, None));
+        assert_eq!(claimed(&format!("ip={}", "1".repeat(500))), (None, None));
+    }
+
+    #[test]
+    fn scrapes_are_sorted_and_once_each() {
+        let query = ["c", "a", "b", "a"].map(|c| format!("info_hash={}", c.repeat(20))).join("&");
+        let mut hashes = vec![[9; 20]];
+        assert_eq!(scrape(query.as_bytes(), 4, &mut hashes), Ok(()));
+        assert_eq!(hashes, [[b'a'; 20], [b'b'; 20], [b'c'; 20]]);
+        assert_eq!(scrape(query.as_bytes(), 3, &mut hashes), Err(Refusal::TooManyHashes));
+        assert_eq!(scrape(b"", 3, &mut hashes), Ok(()));
+        assert!(hashes.is_empty());
+        assert_eq!(scrape(b"info_hash=a", 3, &mut hashes), Err(Refusal::BadInfoHash));
+    }
+}

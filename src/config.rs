@@ -62,7 +62,9 @@ pub struct Network {
 impl Default for Network {
     fn default() -> Network {
         let everywhere: [IpAddr; 2] = [Ipv4Addr::UNSPECIFIED.into(), Ipv6Addr::UNSPECIFIED.into()];
-        let listen = everywhere.map(|ip| SocketAddr::new(ip, DEFAULT_PORT)).to_vec();
+        let listen = everywhere
+            .map(|ip| SocketAddr::new(ip, DEFAULT_PORT))
+            .to_vec();
         Network {
             udp: listen.clone(),
             http: listen,
@@ -133,7 +135,11 @@ pub struct Scrape {
 
 impl Default for Scrape {
     fn default() -> Scrape {
-        Scrape { max_hashes: 64, full: false, full_interval: Span(5 * MINUTE) }
+        Scrape {
+            max_hashes: 64,
+            full: false,
+            full_interval: Span(5 * MINUTE),
+        }
     }
 }
 
@@ -148,7 +154,10 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Limits {
-        Limits { torrents: 5_000_000, peers: 20_000_000 }
+        Limits {
+            torrents: 5_000_000,
+            peers: 20_000_000,
+        }
     }
 }
 
@@ -285,13 +294,20 @@ impl Config {
         let given: Value =
             serde_json::from_str(text).map_err(|err| vec![Fault(format!("not JSON: {err}"))])?;
         let defaults = serde_json::to_value(Config::default());
-        let mut reading = Reading { merged: defaults.unwrap_or_default(), faults: Vec::new() };
+        let mut reading = Reading {
+            merged: defaults.unwrap_or_default(),
+            faults: Vec::new(),
+        };
         reading.merge(&mut Vec::new(), &given);
         let config = Config::deserialize(reading.merged)
             .map_err(|err| vec![Fault(format!("configuration: {err}"))])?;
         let mut faults = reading.faults;
         faults.extend(config.faults());
-        if faults.is_empty() { Ok(config) } else { Err(faults) }
+        if faults.is_empty() {
+            Ok(config)
+        } else {
+            Err(faults)
+        }
     }
 
     /// The whole configuration as JSON, as [`Config::from_json`] reads it.
@@ -304,23 +320,46 @@ impl Config {
         let mut check = Check(Vec::new());
         self.check_network(&mut check);
         self.check_announce(&mut check);
-        let Config { scrape, limits, cache, .. } = self;
+        let Config {
+            scrape,
+            limits,
+            cache,
+            ..
+        } = self;
         check.range("scrape.max_hashes", scrape.max_hashes, 1..=1000);
-        check.range("scrape.full_interval", scrape.full_interval, Span(1)..=Span(DAY));
+        check.range(
+            "scrape.full_interval",
+            scrape.full_interval,
+            Span(1)..=Span(DAY),
+        );
         check.range("limits.torrents", limits.torrents, 1..=2_000_000_000);
         check.range("limits.peers", limits.peers, 1..=100_000_000_000);
-        check.range("cache.snapshot_interval", cache.snapshot_interval, Span(1)..=Span(DAY));
+        check.range(
+            "cache.snapshot_interval",
+            cache.snapshot_interval,
+            Span(1)..=Span(DAY),
+        );
         let most = Span(365 * DAY);
-        check.range("cache.downloaded_lifetime", cache.downloaded_lifetime, Span(0)..=most);
+        check.range(
+            "cache.downloaded_lifetime",
+            cache.downloaded_lifetime,
+            Span(0)..=most,
+        );
         check.0
     }
 
     fn check_network(&self, check: &mut Check) {
         let network = &self.network;
         if network.udp.is_empty() && network.http.is_empty() {
-            check.fault("network", "udp and http are both empty: there is nothing to listen on");
+            check.fault(
+                "network",
+                "udp and http are both empty: there is nothing to listen on",
+            );
         }
-        for (path, addresses) in [("network.udp", &network.udp), ("network.http", &network.http)] {
+        for (path, addresses) in [
+            ("network.udp", &network.udp),
+            ("network.http", &network.http),
+        ] {
             for (place, address) in addresses.iter().enumerate() {
                 if address.port() != 0 && addresses[..place].contains(address) {
                     check.fault(&format!("{path}[{place}]"), "the address is listed twice");
@@ -329,15 +368,35 @@ impl Config {
         }
         check.range("network.workers", network.workers, 0..=1024);
         let buffer = Bytes(4096)..=Bytes(1 << 30);
-        check.range("network.udp_receive_buffer", network.udp_receive_buffer, buffer.clone());
+        check.range(
+            "network.udp_receive_buffer",
+            network.udp_receive_buffer,
+            buffer.clone(),
+        );
         check.range("network.udp_send_buffer", network.udp_send_buffer, buffer);
         check.range("network.backlog", network.backlog, 1..=1 << 20);
-        check.range("network.max_connections", network.max_connections, 0..=10_000_000);
+        check.range(
+            "network.max_connections",
+            network.max_connections,
+            0..=10_000_000,
+        );
         let timeout = Span(1)..=Span(HOUR);
-        check.range("network.head_timeout", network.head_timeout, timeout.clone());
-        check.range("network.idle_timeout", network.idle_timeout, timeout.clone());
+        check.range(
+            "network.head_timeout",
+            network.head_timeout,
+            timeout.clone(),
+        );
+        check.range(
+            "network.idle_timeout",
+            network.idle_timeout,
+            timeout.clone(),
+        );
         check.range("network.write_timeout", network.write_timeout, timeout);
-        if network.proxy_header.as_deref().is_some_and(|name| !is_header_name(name)) {
+        if network
+            .proxy_header
+            .as_deref()
+            .is_some_and(|name| !is_header_name(name))
+        {
             check.fault("network.proxy_header", "is not the name of a header");
         }
         if network.proxy_protocol && network.trusted_proxies.is_empty() {
@@ -349,13 +408,21 @@ impl Config {
     fn check_announce(&self, check: &mut Check) {
         let announce = &self.announce;
         check.range("announce.interval", announce.interval, Span(1)..=Span(DAY));
-        check.range("announce.min_interval", announce.min_interval, Span(0)..=announce.interval);
+        check.range(
+            "announce.min_interval",
+            announce.min_interval,
+            Span(0)..=announce.interval,
+        );
         check.range("announce.jitter", announce.jitter, Span(0)..=Span(HOUR));
         let shortest = Span(announce.interval.0.saturating_add(announce.jitter.0));
         let lifetime = shortest..=Span(7 * DAY);
         check.range("announce.peer_lifetime", announce.peer_lifetime, lifetime);
         check.range("announce.peers_max", announce.peers_max, 1..=2000);
-        check.range("announce.peers_default", announce.peers_default, 0..=announce.peers_max);
+        check.range(
+            "announce.peers_default",
+            announce.peers_default,
+            0..=announce.peers_max,
+        );
         let id_lifetime = Span(1)..=Span(8 * HOUR);
         let given = announce.connection_id_lifetime;
         check.range("announce.connection_id_lifetime", given, id_lifetime);
@@ -363,7 +430,10 @@ impl Config {
 }
 
 fn is_header_name(name: &str) -> bool {
-    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+    !name.is_empty()
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
 }
 
 struct Check(Vec<Fault>);
@@ -397,15 +467,22 @@ impl Reading {
         };
         let known: Vec<String> = known.keys().cloned().collect();
         let Value::Object(given) = given else {
-            let name = if path.is_empty() { "configuration" } else { &path.join(".") };
-            return self.faults.push(Fault(format!("{name}: must be an object")));
+            let name = if path.is_empty() {
+                "configuration"
+            } else {
+                &path.join(".")
+            };
+            return self
+                .faults
+                .push(Fault(format!("{name}: must be an object")));
         };
         for (key, value) in given {
             path.push(key.clone());
             if known.contains(key) {
                 self.merge(path, value);
             } else {
-                self.faults.push(Fault(format!("{}: unknown key", path.join("."))));
+                self.faults
+                    .push(Fault(format!("{}: unknown key", path.join("."))));
             }
             path.pop();
         }
@@ -426,13 +503,15 @@ impl Reading {
 
     /// Tries a setting, and leaves it in place if it is good and to be kept.
     fn try_setting(&mut self, pointer: &str, name: &str, given: Value, keep: bool) {
-        let Some(place) = self.merged.pointer_mut(pointer) else { return };
+        let Some(place) = self.merged.pointer_mut(pointer) else {
+            return;
+        };
         let before = std::mem::replace(place, given);
         let good = Config::deserialize(&self.merged).map_err(|err| err.to_string());
-        if good.is_err() || !keep {
-            if let Some(place) = self.merged.pointer_mut(pointer) {
-                *place = before;
-            }
+        if (good.is_err() || !keep)
+            && let Some(place) = self.merged.pointer_mut(pointer)
+        {
+            *place = before;
         }
         if let Err(message) = good {
             self.faults.push(Fault(format!("{name}: {message}")));
@@ -491,9 +570,15 @@ mod tests {
             "limits: must be an object",
             "extra: unknown key",
         ] {
-            assert!(found.iter().any(|fault| fault.starts_with(path)), "{path} not in\n{all}");
+            assert!(
+                found.iter().any(|fault| fault.starts_with(path)),
+                "{path} not in\n{all}"
+            );
         }
-        assert!(!all.contains("http[0]") && !all.contains("network.http:"), "{all}");
+        assert!(
+            !all.contains("http[0]") && !all.contains("network.http:"),
+            "{all}"
+        );
     }
 
     #[test]
@@ -501,13 +586,22 @@ mod tests {
         for (text, fault) in [
             ("[]", "configuration: must be an object"),
             ("{", "not JSON: "),
-            (r#"{"network": {"udp": [], "http": []}}"#, "network: udp and http are both empty"),
+            (
+                r#"{"network": {"udp": [], "http": []}}"#,
+                "network: udp and http are both empty",
+            ),
             (
                 r#"{"network": {"http": ["[::]:80", "[::]:80"]}}"#,
                 "network.http[1]: the address is listed twice",
             ),
-            (r#"{"network": {"proxy_protocol": true}}"#, "network.proxy_protocol: needs"),
-            (r#"{"network": {"proxy_header": "a b"}}"#, "network.proxy_header: is not"),
+            (
+                r#"{"network": {"proxy_protocol": true}}"#,
+                "network.proxy_protocol: needs",
+            ),
+            (
+                r#"{"network": {"proxy_header": "a b"}}"#,
+                "network.proxy_header: is not",
+            ),
             (
                 r#"{"announce": {"min_interval": "1h"}}"#,
                 r#"announce.min_interval: "1h" is not between 0 and "30m""#,
@@ -516,10 +610,16 @@ mod tests {
                 r#"{"announce": {"peer_lifetime": "5m"}}"#,
                 r#"announce.peer_lifetime: "5m" is not between "31m" and "7d""#,
             ),
-            (r#"{"network": {"udp_send_buffer": "1TB"}}"#, "network.udp_send_buffer: must be"),
+            (
+                r#"{"network": {"udp_send_buffer": "1TB"}}"#,
+                "network.udp_send_buffer: must be",
+            ),
         ] {
             let found = faults(text);
-            assert!(found.len() == 1 && found[0].starts_with(fault), "{text}: {found:?}");
+            assert!(
+                found.len() == 1 && found[0].starts_with(fault),
+                "{text}: {found:?}"
+            );
         }
     }
 }

@@ -107,7 +107,9 @@ impl Endpoint {
             Endpoint::V4([a, b, c, d, high, low]) => {
                 (Ipv4Addr::new(a, b, c, d), u16::from_be_bytes([high, low])).into()
             }
-            Endpoint::V6([ip @ .., high, low]) => (Ipv6Addr::from(ip), u16::from_be_bytes([high, low])).into(),
+            Endpoint::V6([ip @ .., high, low]) => {
+                (Ipv6Addr::from(ip), u16::from_be_bytes([high, low])).into()
+            }
         }
     }
 }
@@ -133,9 +135,24 @@ mod tests {
     fn roles_follow_event_and_left() {
         for (name, event, left, role) in [
             ("nothing left", Event::Regular, 0, Role::Seeder),
-            ("completed with the old left", Event::Completed, 16384, Role::Seeder),
-            ("unknown size of a magnet", Event::Started, i64::MAX as u64, Role::Leecher),
-            ("unknown size over UDP", Event::Regular, u64::MAX, Role::Leecher),
+            (
+                "completed with the old left",
+                Event::Completed,
+                16384,
+                Role::Seeder,
+            ),
+            (
+                "unknown size of a magnet",
+                Event::Started,
+                i64::MAX as u64,
+                Role::Leecher,
+            ),
+            (
+                "unknown size over UDP",
+                Event::Regular,
+                u64::MAX,
+                Role::Leecher,
+            ),
             ("a multiple of 2^32", Event::Regular, 1 << 32, Role::Leecher),
             ("partial seed", Event::Paused, 5, Role::PartialSeed),
             ("paused, but complete", Event::Paused, 0, Role::Seeder),
@@ -147,7 +164,10 @@ mod tests {
     #[test]
     fn endpoints_fold_mapped_addresses() {
         let mapped: IpAddr = "::ffff:192.0.2.1".parse().expect("an address");
-        assert_eq!(Endpoint::new(mapped, 6881), Endpoint::V4([192, 0, 2, 1, 0x1a, 0xe1]));
+        assert_eq!(
+            Endpoint::new(mapped, 6881),
+            Endpoint::V4([192, 0, 2, 1, 0x1a, 0xe1])
+        );
         for text in ["192.0.2.1:6881", "[2001:db8::1]:1"] {
             let addr: SocketAddr = text.parse().expect("an address");
             assert_eq!(Endpoint::new(addr.ip(), addr.port()).socket_addr(), addr);

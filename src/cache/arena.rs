@@ -27,12 +27,20 @@ impl Arena {
     pub(super) fn new(block_bytes: usize) -> Arena {
         let stride = OWNER_BYTES + block_bytes;
         let page_shift = (PAGE_BYTES / stride).max(1).ilog2();
-        Arena { stride, page_shift, pages: Vec::new(), blocks: 0 }
+        Arena {
+            stride,
+            page_shift,
+            pages: Vec::new(),
+            blocks: 0,
+        }
     }
 
     fn place(&self, slot: u32) -> (usize, usize) {
         let in_page = slot & ((1 << self.page_shift) - 1);
-        ((slot >> self.page_shift) as usize, in_page as usize * self.stride)
+        (
+            (slot >> self.page_shift) as usize,
+            in_page as usize * self.stride,
+        )
     }
 
     fn whole(&self, slot: u32) -> &[u8] {
@@ -76,7 +84,10 @@ impl Arena {
         let last = self.blocks - 1;
         let moved = (slot != last).then(|| {
             self.copy_block(last, slot);
-            let owner = self.whole(slot).first_chunk().map_or(0, |bytes| u32::from_le_bytes(*bytes));
+            let owner = self
+                .whole(slot)
+                .first_chunk()
+                .map_or(0, |bytes| u32::from_le_bytes(*bytes));
             Moved { owner, slot }
         });
         self.blocks = last;
@@ -112,9 +123,21 @@ mod tests {
             arena.block_mut(slot).fill(owner as u8);
         }
         assert_eq!(arena.remove(199), None);
-        assert_eq!(arena.remove(3), Some(Moved { owner: 198, slot: 3 }));
+        assert_eq!(
+            arena.remove(3),
+            Some(Moved {
+                owner: 198,
+                slot: 3
+            })
+        );
         assert_eq!(arena.block(3), [198; 100]);
-        assert_eq!(arena.remove(3), Some(Moved { owner: 197, slot: 3 }));
+        assert_eq!(
+            arena.remove(3),
+            Some(Moved {
+                owner: 197,
+                slot: 3
+            })
+        );
         assert_eq!(arena.block(4), [4; 100]);
     }
 

@@ -85,7 +85,10 @@ pub struct Answer {
 impl Answer {
     /// An answer without peers.
     pub(super) fn of_counts(counts: Counts) -> Answer {
-        Answer { counts, ..Answer::default() }
+        Answer {
+            counts,
+            ..Answer::default()
+        }
     }
 
     fn v4(&self) -> Range<usize> {
@@ -129,6 +132,11 @@ impl Batch {
     /// Whether nothing is asked.
     pub fn is_empty(&self) -> bool {
         self.queries.is_empty()
+    }
+
+    /// How many queries are in it.
+    pub fn len(&self) -> usize {
+        self.queries.len()
     }
 
     /// Adds a query; returns its place.
@@ -177,7 +185,8 @@ impl Batch {
     /// Makes room for an answer to each query.
     pub(super) fn prepare(&mut self) {
         self.answers.clear();
-        self.answers.resize_with(self.queries.len(), Answer::default);
+        self.answers
+            .resize_with(self.queries.len(), Answer::default);
         self.arena.clear();
     }
 
@@ -187,7 +196,10 @@ impl Batch {
         self.arena.extend_from_slice(&[0; HEAD_ROOM]);
         self.peer_ids.clear();
         OpenAnswer {
-            answer: Answer { start, ..Answer::default() },
+            answer: Answer {
+                start,
+                ..Answer::default()
+            },
             arena: &mut self.arena,
             peer_ids: &mut self.peer_ids,
             wants_peer_ids,
@@ -224,7 +236,10 @@ impl OpenAnswer<'_> {
 
     /// Ends the answer to a peer for which there is no room.
     pub(super) fn refuse(self, counts: Counts) -> Answer {
-        Answer { refused: true, ..self.finish(counts) }
+        Answer {
+            refused: true,
+            ..self.finish(counts)
+        }
     }
 
     /// Ends the answer.

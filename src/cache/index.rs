@@ -30,8 +30,15 @@ impl Index {
         hasher: &FixedState,
     ) -> Index {
         let slots = capacity * SLOTS_PER_FOUR_ROWS / 4 + 1;
-        let high = if capacity > NARROW_ROWS { vec![u8::MAX; slots] } else { Vec::new() };
-        let mut index = Index { low: vec![u16::MAX; slots], high };
+        let high = if capacity > NARROW_ROWS {
+            vec![u8::MAX; slots]
+        } else {
+            Vec::new()
+        };
+        let mut index = Index {
+            low: vec![u16::MAX; slots],
+            high,
+        };
         for row in 0..addresses.len() {
             index.insert(addresses, row, hasher);
         }
@@ -63,7 +70,11 @@ impl Index {
     }
 
     fn next(&self, slot: usize) -> usize {
-        if slot + 1 == self.low.len() { 0 } else { slot + 1 }
+        if slot + 1 == self.low.len() {
+            0
+        } else {
+            slot + 1
+        }
     }
 
     /// The slot and row of an address.

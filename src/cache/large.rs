@@ -25,7 +25,10 @@ impl<const N: usize> Large<N> {
         let capacity = grown(rows.addresses().len());
         let addresses = with_capacity(rows.addresses(), capacity);
         let marks = with_capacity(rows.marks(), capacity);
-        let partial_seeds = marks.iter().filter(|mark| Mark(**mark).partial_seed()).count() as u32;
+        let partial_seeds = marks
+            .iter()
+            .filter(|mark| Mark(**mark).partial_seed())
+            .count() as u32;
         let peer_ids = match rows.peer_ids() {
             [] => Vec::new(),
             peer_ids => with_capacity(peer_ids, capacity),
@@ -92,8 +95,12 @@ pub(super) struct LargeRows<'t, const N: usize> {
 
 impl<const N: usize> LargeRows<'_, N> {
     fn slot(&self, row: usize) -> Option<usize> {
-        let Large { addresses, index, .. } = &*self.table;
-        index.find(addresses, addresses.get(row)?, self.hasher).map(|(slot, _)| slot)
+        let Large {
+            addresses, index, ..
+        } = &*self.table;
+        index
+            .find(addresses, addresses.get(row)?, self.hasher)
+            .map(|(slot, _)| slot)
     }
 }
 
@@ -131,8 +138,12 @@ impl<const N: usize> Rows<N> for LargeRows<'_, N> {
     }
 
     fn find(&self, address: &[u8; N]) -> Option<usize> {
-        let Large { addresses, index, .. } = &*self.table;
-        index.find(addresses, address, self.hasher).map(|(_, row)| row)
+        let Large {
+            addresses, index, ..
+        } = &*self.table;
+        index
+            .find(addresses, address, self.hasher)
+            .map(|(_, row)| row)
     }
 
     fn push(&mut self, address: &[u8; N], mark: Mark, peer_id: &PeerId) {
@@ -143,12 +154,16 @@ impl<const N: usize> Rows<N> for LargeRows<'_, N> {
         if table.peer_ids.capacity() > 0 {
             table.peer_ids.push(peer_id.0);
         }
-        table.index.insert(&table.addresses, table.addresses.len() - 1, self.hasher);
+        table
+            .index
+            .insert(&table.addresses, table.addresses.len() - 1, self.hasher);
     }
 
     fn pop(&mut self) {
         if let Some(slot) = self.slot(self.table.addresses.len() - 1) {
-            self.table.index.remove(&self.table.addresses, slot, self.hasher);
+            self.table
+                .index
+                .remove(&self.table.addresses, slot, self.hasher);
         }
         let table = &mut *self.table;
         table.addresses.pop();

@@ -84,18 +84,29 @@ impl Shared {
 
     pub(super) fn lock(&self, shard: usize) -> MutexGuard<'_, Shard> {
         // A panic under the lock ends the process (`panic = "abort"`); in tests the shard is whole.
-        self.shards[shard].lock().unwrap_or_else(PoisonError::into_inner)
+        self.shards[shard]
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Driver for Memory {
     fn open(&self, seed: u64) -> Result<Box<dyn Cache>, CacheError> {
         let shared = Arc::clone(&self.shared);
-        Ok(Box::new(Handle { shared, dice: fastrand::Rng::with_seed(seed), hashes: Vec::new() }))
+        Ok(Box::new(Handle {
+            shared,
+            dice: fastrand::Rng::with_seed(seed),
+            hashes: Vec::new(),
+        }))
     }
 
     fn sweep(&self, now: Seconds, most: usize) -> usize {
-        let Shared { shards, limits, sweeping, .. } = &*self.shared;
+        let Shared {
+            shards,
+            limits,
+            sweeping,
+            ..
+        } = &*self.shared;
         let mut looked_at = 0;
         // Once around at most: an empty cache has nothing to look at.
         for _ in 0..shards.len() {
@@ -126,12 +137,16 @@ impl Driver for Memory {
             let mut from = 0;
             loop {
                 slice.clear();
-                self.shared.lock(shard).copy_counts(from, TORRENTS_A_SLICE, &mut slice);
+                self.shared
+                    .lock(shard)
+                    .copy_counts(from, TORRENTS_A_SLICE, &mut slice);
                 if slice.is_empty() {
                     break;
                 }
                 from += slice.len();
-                slice.iter().for_each(|(info_hash, counts)| show(*info_hash, *counts));
+                slice
+                    .iter()
+                    .for_each(|(info_hash, counts)| show(*info_hash, *counts));
             }
         }
     }
@@ -171,7 +186,11 @@ impl Cache for Handle {
             order.push((self.shared.shard_of(hash) as u32, place as u32));
         }
         order.sort_unstable();
-        let Handle { shared, dice, hashes } = self;
+        let Handle {
+            shared,
+            dice,
+            hashes,
+        } = self;
         for same_shard in order.chunk_by(|a, b| a.0 == b.0) {
             let mut shard = shared.lock(same_shard[0].0 as usize);
             for place in same_shard.iter().map(|(_, place)| *place as usize) {

@@ -11,7 +11,10 @@ pub(super) struct Pages<T> {
 
 impl<T> Default for Pages<T> {
     fn default() -> Pages<T> {
-        Pages { pages: Vec::new(), rows: 0 }
+        Pages {
+            pages: Vec::new(),
+            rows: 0,
+        }
     }
 }
 

@@ -1,12 +1,12 @@
 //! A shard: torrents in packed pages, a hash table of their places, and the rows of their peers.
 
-use super::{MemorySettings, Totals};
 use super::arena::Moved;
 use super::batch::{Announce, Answer, OpenAnswer};
 use super::index::hash_bytes;
 use super::pages::Pages;
 use super::swarm::{self, Ages, Asker, Mark, Moment, Rows};
 use super::table::{Handle, Tables};
+use super::{MemorySettings, Totals};
 use crate::model::{Counts, Endpoint, Event, InfoHash, Role, Seconds};
 use foldhash::fast::FixedState;
 use hashbrown::HashTable;
@@ -26,7 +26,12 @@ pub(super) struct Limits {
 
 impl Limits {
     pub(super) fn new(max_torrents: u64, max_peers: u64) -> Limits {
-        Limits { max_torrents, max_peers, torrents: AtomicU64::new(0), peers: AtomicU64::new(0) }
+        Limits {
+            max_torrents,
+            max_peers,
+            torrents: AtomicU64::new(0),
+            peers: AtomicU64::new(0),
+        }
     }
 
     pub(super) fn totals(&self) -> Totals {
@@ -114,8 +119,18 @@ impl Shard {
     /// Adds a torrent that is not there; returns its place.
     pub(super) fn add(&mut self, hash: u64, info_hash: InfoHash, limits: &Limits) -> usize {
         let (v4, v6) = Default::default();
-        let place = self.torrents.push(Torrent { info_hash, downloaded: 0, v4, v6 });
-        let Shard { torrents, hasher, places, .. } = self;
+        let place = self.torrents.push(Torrent {
+            info_hash,
+            downloaded: 0,
+            v4,
+            v6,
+        });
+        let Shard {
+            torrents,
+            hasher,
+            places,
+            ..
+        } = self;
         let rehash = |place: &u32| hash_bytes(&torrents.get(*place as usize).info_hash.0, hasher);
         places.insert_unique(hash, place as u32, rehash);
         limits.torrents.fetch_add(1, Ordering::Relaxed);
@@ -124,7 +139,8 @@ impl Shard {
 
     /// What the swarm of a torrent amounts to.
     pub(super) fn counts(&self, hash: u64, info_hash: &InfoHash) -> Counts {
-        self.find(hash, info_hash).map_or_else(Counts::default, |place| self.counts_at(place))
+        self.find(hash, info_hash)
+            .map_or_else(Counts::default, |place| self.counts_at(place))
     }
 
     fn counts_at(&self, place: usize) -> Counts {
@@ -166,10 +182,16 @@ impl Shard {
         };
         if announce.event == Event::Stopped {
             self.leave(place, announce.peer, now, limits);
-            announce.other.inspect(|other| self.leave(place, *other, now, limits));
+            announce
+                .other
+                .inspect(|other| self.leave(place, *other, now, limits));
             return answer.finish(self.counts_at(place));
         }
-        let row = if listed { self.join(place, announce, announce.peer, now, limits) } else { Ok(None) };
+        let row = if listed {
+            self.join(place, announce, announce.peer, now, limits)
+        } else {
+            Ok(None)
+        };
         if let (Some(other), Ok(_)) = (announce.other, row) {
             // Its own address got a place; that the second found none is no reason to refuse it.
             let _ = self.join(place, announce, other, now, limits);
@@ -195,12 +217,24 @@ impl Shard {
         let now = self.ages.moment(now.0);
         let torrent = self.torrents.get_mut(place);
         let joined = match &peer {
-            Endpoint::V4(address) => {
-                join(&mut self.v4, &mut torrent.v4, place, address, announce, now, limits)?
-            }
-            Endpoint::V6(address) => {
-                join(&mut self.v6, &mut torrent.v6, place, address, announce, now, limits)?
-            }
+            Endpoint::V4(address) => join(
+                &mut self.v4,
+                &mut torrent.v4,
+                place,
+                address,
+                announce,
+                now,
+                limits,
+            )?,
+            Endpoint::V6(address) => join(
+                &mut self.v6,
+                &mut torrent.v6,
+                place,
+                address,
+                announce,
+                now,
+                limits,
+            )?,
         };
         // A client that is known by both its addresses has finished once.
         if joined.completed_now && peer == announce.peer {
@@ -226,7 +260,9 @@ impl Shard {
 
     /// Tells the owner of a block where it is now.
     fn follow(&mut self, family: &Endpoint, moved: Option<Moved>) {
-        let Some(Moved { owner, slot }) = moved else { return };
+        let Some(Moved { owner, slot }) = moved else {
+            return;
+        };
         let torrent = self.torrents.get_mut(owner as usize);
         match family {
             Endpoint::V4(_) => torrent.v4.follow(slot),
@@ -266,7 +302,10 @@ impl Shard {
     pub(super) fn sweep(&mut self, now: Seconds, most: usize, limits: &Limits) -> Swept {
         let mut looked_at = 0;
         if self.cursor.torrents == 0 {
-            self.cursor = Cursor { torrents: self.torrents.len(), rows: None };
+            self.cursor = Cursor {
+                torrents: self.torrents.len(),
+                rows: None,
+            };
         }
         self.cursor.torrents = self.cursor.torrents.min(self.torrents.len());
         let mut rows_left = ROWS_A_SLICE;
@@ -283,7 +322,10 @@ impl Shard {
         if whole {
             self.give_back();
         }
-        Swept { looked_at: looked_at.max(1), whole }
+        Swept {
+            looked_at: looked_at.max(1),
+            whole,
+        }
     }
 
     /// Goes on with one torrent; returns how many more rows the slice may look at.
@@ -311,12 +353,18 @@ impl Shard {
         if torrent.is_empty() && !was_empty {
             torrent.v4.set_note(now.0);
         }
-        limits.peers.fetch_sub((gone_v4 + gone_v6) as u64, Ordering::Relaxed);
+        limits
+            .peers
+            .fetch_sub((gone_v4 + gone_v6) as u64, Ordering::Relaxed);
         self.follow(&Endpoint::V4([0; 6]), moved.0);
         self.follow(&Endpoint::V6([0; 18]), moved.1);
         self.cursor.rows = ((v4_end, v6_end) != (0, 0)).then_some((v4_end, v6_end));
         // A torrent counts as a few rows even when it has fewer: it must be fetched, too.
-        let looked_at = if self.cursor.rows.is_some() { rows_left } else { 4 };
+        let looked_at = if self.cursor.rows.is_some() {
+            rows_left
+        } else {
+            4
+        };
         rows_left - looked_at.min(rows_left)
     }
 
@@ -330,7 +378,10 @@ impl Shard {
             return;
         }
         let hash = hash_bytes(&torrent.info_hash.0, &self.hasher);
-        if let Ok(entry) = self.places.find_entry(hash, |other| *other as usize == place) {
+        if let Ok(entry) = self
+            .places
+            .find_entry(hash, |other| *other as usize == place)
+        {
             entry.remove();
         }
         limits.torrents.fetch_sub(1, Ordering::Relaxed);
@@ -351,7 +402,12 @@ impl Shard {
     /// Shrinks the hash table once it is far larger than what is in it.
     fn give_back(&mut self) {
         if self.places.capacity() > 4 * self.places.len() {
-            let Shard { places, torrents, hasher, .. } = self;
+            let Shard {
+                places,
+                torrents,
+                hasher,
+                ..
+            } = self;
             places.shrink_to_fit(|place| {
                 hash_bytes(&torrents.get(*place as usize).info_hash.0, hasher)
             });
@@ -398,12 +454,22 @@ impl Shard {
     ) {
         let torrent = self.torrents.get_mut(place);
         let moved = match peer {
-            Endpoint::V4(address) => {
-                put_back(&mut self.v4, &mut torrent.v4, place, address, restored, limits)
-            }
-            Endpoint::V6(address) => {
-                put_back(&mut self.v6, &mut torrent.v6, place, address, restored, limits)
-            }
+            Endpoint::V4(address) => put_back(
+                &mut self.v4,
+                &mut torrent.v4,
+                place,
+                address,
+                restored,
+                limits,
+            ),
+            Endpoint::V6(address) => put_back(
+                &mut self.v6,
+                &mut torrent.v6,
+                place,
+                address,
+                restored,
+                limits,
+            ),
         };
         self.follow(peer, moved);
     }
@@ -437,7 +503,11 @@ fn join<const N: usize>(
         rows.set_mark(row, Mark::new(now, before || completed, partial_seed));
         rows.set_peer_id(row, &announce.peer_id);
         let row = swarm::set_seeder(&mut rows, row, seeder);
-        return Ok(Joined { row, completed_now: completed && !before, moved: None });
+        return Ok(Joined {
+            row,
+            completed_now: completed && !before,
+            moved: None,
+        });
     }
     if !limits.peers_left() || !tables.has_place(handle) {
         return Err(NoRoom);
@@ -447,7 +517,11 @@ fn join<const N: usize>(
     let mut rows = tables.rows(handle);
     let row = swarm::insert(&mut rows, address, mark, &announce.peer_id, seeder);
     limits.peers.fetch_add(1, Ordering::Relaxed);
-    Ok(Joined { row, completed_now: completed, moved })
+    Ok(Joined {
+        row,
+        completed_now: completed,
+        moved,
+    })
 }
 
 fn leave<const N: usize>(
@@ -486,7 +560,13 @@ fn put_back<const N: usize>(
     }
     let moved = tables.make_room(handle, owner as u32);
     let mut rows = tables.rows(handle);
-    swarm::insert(&mut rows, address, restored.mark, &restored.peer_id, restored.seeder);
+    swarm::insert(
+        &mut rows,
+        address,
+        restored.mark,
+        &restored.peer_id,
+        restored.seeder,
+    );
     limits.peers.fetch_add(1, Ordering::Relaxed);
     moved
 }

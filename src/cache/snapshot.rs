@@ -137,7 +137,8 @@ pub(super) fn restore(
     wall_secs: u64,
 ) -> Result<(), SnapshotError> {
     let mut head = [0; 29];
-    from.read_exact(&mut head).map_err(|_| SnapshotError::Foreign)?;
+    from.read_exact(&mut head)
+        .map_err(|_| SnapshotError::Foreign)?;
     let mut fields = Fields(&head);
     if fields.take::<16>() != Some(*MAGIC) {
         return Err(SnapshotError::Foreign);
@@ -157,7 +158,11 @@ pub(super) fn restore(
         match whole {
             Some(true) if reading.chunk(&chunk).is_some() => {}
             Some(false) => return Ok(()),
-            _ => return Err(SnapshotError::Damaged { torrents: reading.torrents }),
+            _ => {
+                return Err(SnapshotError::Damaged {
+                    torrents: reading.torrents,
+                });
+            }
         }
     }
 }
@@ -226,7 +231,11 @@ impl Reading<'_> {
         for (row, (address, mark)) in addresses.iter().zip(marks).enumerate() {
             if let Some(mark) = self.mark(Mark(*mark), shard.ages()) {
                 let peer_id = PeerId(peer_ids.get(row).copied().unwrap_or_default());
-                let restored = RestoredPeer { mark, peer_id, seeder: row < seeders };
+                let restored = RestoredPeer {
+                    mark,
+                    peer_id,
+                    seeder: row < seeders,
+                };
                 shard.restore_peer(place, &endpoint(*address), &restored, &self.shared.limits);
             }
         }

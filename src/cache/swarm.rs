@@ -22,7 +22,10 @@ pub(super) struct Ages {
 impl Ages {
     pub(super) fn new(lifetime_secs: u32) -> Ages {
         let unit_secs = lifetime_secs.div_ceil(UNITS_PER_LIFETIME).max(1);
-        Ages { unit_secs, lifetime_units: lifetime_secs.div_ceil(unit_secs) }
+        Ages {
+            unit_secs,
+            lifetime_units: lifetime_secs.div_ceil(unit_secs),
+        }
     }
 
     pub(super) fn moment(self, now_secs: u32) -> Moment {
@@ -151,7 +154,11 @@ pub(super) fn insert<const N: usize>(
 /// Removes the peer of a row. Rows before it stay where they are; the rows that move come from
 /// behind it, so that a walk from the last row to the first misses none.
 pub(super) fn remove<const N: usize>(rows: &mut impl Rows<N>, row: usize) {
-    let row = if row < rows.seeders() { demote(rows, row) } else { row };
+    let row = if row < rows.seeders() {
+        demote(rows, row)
+    } else {
+        row
+    };
     exchange(rows, row, rows.addresses().len() - 1);
     rows.pop();
 }
@@ -203,7 +210,11 @@ impl Asker {
 fn choice<const N: usize>(rows: &impl Rows<N>, asker: Asker) -> (Window, usize) {
     let end = rows.addresses().len();
     // Who has all it wants is of use to leechers only.
-    let start = if asker.role == Role::Leecher { 0 } else { rows.seeders() };
+    let start = if asker.role == Role::Leecher {
+        0
+    } else {
+        rows.seeders()
+    };
     let own = asker.row.filter(|&row| row >= start).unwrap_or(end);
     (Window { start, own }, end - start - usize::from(own < end))
 }
@@ -230,14 +241,24 @@ pub(super) fn pick<const N: usize>(
     if want == 0 {
         return;
     }
-    let first = if want < candidates { dice.usize(..candidates) } else { 0 };
+    let first = if want < candidates {
+        dice.usize(..candidates)
+    } else {
+        0
+    };
     let wrapped = (first + want).saturating_sub(candidates);
     let pieces = [(first, first + want - wrapped), (0, wrapped)];
-    for run in pieces.into_iter().flat_map(|(from, to)| window.rows(from, to)) {
+    for run in pieces
+        .into_iter()
+        .flat_map(|(from, to)| window.rows(from, to))
+    {
         out.extend_from_slice(rows.addresses()[run].as_flattened());
     }
     if let Some(peer_ids) = peer_ids.filter(|_| !rows.peer_ids().is_empty()) {
-        for run in pieces.into_iter().flat_map(|(from, to)| window.rows(from, to)) {
+        for run in pieces
+            .into_iter()
+            .flat_map(|(from, to)| window.rows(from, to))
+        {
             peer_ids.extend_from_slice(rows.peer_ids()[run].as_flattened());
         }
     }
@@ -282,7 +303,10 @@ mod tests {
                 let mark = Mark::new(ages.moment(seen), true, true);
                 let expired = |at: u32| ages.expired(mark, ages.moment(at));
                 assert!(!expired(seen + lifetime), "{lifetime} at {seen}");
-                assert!(expired(seen + lifetime + 2 * ages.unit_secs()), "{lifetime} at {seen}");
+                assert!(
+                    expired(seen + lifetime + 2 * ages.unit_secs()),
+                    "{lifetime} at {seen}"
+                );
                 assert!(expired(seen + 2 * lifetime), "{lifetime} at {seen}");
             }
         }

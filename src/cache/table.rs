@@ -11,8 +11,9 @@ use crate::model::PeerId;
 use foldhash::fast::FixedState;
 
 /// Rows of the blocks: steps of a quarter at most, so that little of a block is empty.
-const CAPACITIES: [u8; 20] =
-    [1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48, 56, 64];
+const CAPACITIES: [u8; 20] = [
+    1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48, 56, 64,
+];
 /// A swarm goes back from a [`Large`] to a block at this many rows, well below where it left.
 const SMALL_AGAIN: usize = 48;
 const PEER_ID_BYTES: usize = 20;
@@ -73,12 +74,22 @@ impl<const N: usize> Tables<N> {
         let row_bytes = N + 1 + if keep_peer_ids { PEER_ID_BYTES } else { 0 };
         let arena = |capacity: u8| Arena::new(usize::from(capacity) * row_bytes);
         let blocks = CAPACITIES.into_iter().map(arena).collect();
-        Tables { blocks, large: Vec::new(), hasher: hasher.clone(), row_bytes }
+        Tables {
+            blocks,
+            large: Vec::new(),
+            hasher: hasher.clone(),
+            row_bytes,
+        }
     }
 
     /// The rows of a swarm.
     pub(super) fn rows<'t>(&'t mut self, handle: &'t mut Handle) -> TableRows<'t, N> {
-        let Tables { blocks, large, hasher, row_bytes } = self;
+        let Tables {
+            blocks,
+            large,
+            hasher,
+            row_bytes,
+        } = self;
         match handle.kind {
             Kind::Large => {
                 let table = &mut large[handle.slot as usize];
@@ -108,7 +119,10 @@ impl<const N: usize> Tables<N> {
                 let capacity = usize::from(CAPACITIES[usize::from(class)]);
                 let block = self.blocks[usize::from(class)].block(handle.slot);
                 let marks = &block[capacity * N..][seeders..rows];
-                let partial_seeds = marks.iter().filter(|mark| Mark(**mark).partial_seed()).count();
+                let partial_seeds = marks
+                    .iter()
+                    .filter(|mark| Mark(**mark).partial_seed())
+                    .count();
                 (seeders as u32, rows as u32, partial_seeds as u32)
             }
         };
@@ -124,7 +138,11 @@ impl<const N: usize> Tables<N> {
     pub(super) fn make_room(&mut self, handle: &mut Handle, owner: u32) -> Option<Moved> {
         match handle.kind {
             Kind::Empty => {
-                *handle = Handle { slot: self.blocks[0].push(owner), kind: Kind::Block(0), ..*handle };
+                *handle = Handle {
+                    slot: self.blocks[0].push(owner),
+                    kind: Kind::Block(0),
+                    ..*handle
+                };
                 None
             }
             Kind::Block(class) if handle.rows < CAPACITIES[usize::from(class)] => None,
@@ -135,7 +153,12 @@ impl<const N: usize> Tables<N> {
                 let hasher = self.hasher.clone();
                 let table = Large::from_rows(owner, &self.rows(handle), &hasher);
                 let moved = self.blocks[usize::from(class)].remove(handle.slot);
-                *handle = Handle { slot: self.large.len() as u32, kind: Kind::Large, rows: 0, seeders: 0 };
+                *handle = Handle {
+                    slot: self.large.len() as u32,
+                    kind: Kind::Large,
+                    rows: 0,
+                    seeders: 0,
+                };
                 self.large.push(table);
                 moved
             }
@@ -154,7 +177,9 @@ impl<const N: usize> Tables<N> {
                 self.blocks[usize::from(class)].remove(slot)
             }
             // Two sizes below, so that a peer that comes and goes moves nothing.
-            Kind::Block(class) if class > 1 && handle.rows <= CAPACITIES[usize::from(class) - 2] => {
+            Kind::Block(class)
+                if class > 1 && handle.rows <= CAPACITIES[usize::from(class) - 2] =>
+            {
                 self.move_block(handle, owner, class, class - 1)
             }
             Kind::Large => {
@@ -186,20 +211,38 @@ impl<const N: usize> Tables<N> {
             }
         }
         let moved = self.blocks[from].remove(handle.slot);
-        *handle = Handle { slot, kind: Kind::Block(to as u8), ..*handle };
+        *handle = Handle {
+            slot,
+            kind: Kind::Block(to as u8),
+            ..*handle
+        };
         moved
     }
 
     fn leave_large(&mut self, handle: &mut Handle, owner: u32) -> Option<Moved> {
         let slot = handle.slot;
         let mut table = self.large.swap_remove(slot as usize);
-        let moved = self.large.get(slot as usize).map(|last| Moved { owner: last.owner, slot });
+        let moved = self.large.get(slot as usize).map(|last| Moved {
+            owner: last.owner,
+            slot,
+        });
         let hasher = self.hasher.clone();
-        let old = LargeRows { table: &mut table, hasher: &hasher };
+        let old = LargeRows {
+            table: &mut table,
+            hasher: &hasher,
+        };
         let fits = |capacity: &u8| usize::from(*capacity) >= old.addresses().len();
-        let class = CAPACITIES.iter().position(fits).unwrap_or(CAPACITIES.len() - 1);
+        let class = CAPACITIES
+            .iter()
+            .position(fits)
+            .unwrap_or(CAPACITIES.len() - 1);
         let slot = self.blocks[class].push(owner);
-        *handle = Handle { slot, kind: Kind::Block(class as u8), rows: 0, seeders: 0 };
+        *handle = Handle {
+            slot,
+            kind: Kind::Block(class as u8),
+            rows: 0,
+            seeders: 0,
+        };
         let mut new = self.rows(handle);
         for (row, address) in old.addresses().iter().enumerate() {
             let peer_id = PeerId(old.peer_ids().get(row).copied().unwrap_or_default());
@@ -264,8 +307,17 @@ impl<'t, const N: usize> BlockRows<'t, N> {
     ) -> BlockRows<'t, N> {
         let (addresses, rest) = block.split_at_mut(capacity * N);
         let (marks, rest) = rest.split_at_mut(capacity);
-        let peer_ids = if keeps_peer_ids { rest.as_chunks_mut().0 } else { &mut [] };
-        BlockRows { handle, addresses: addresses.as_chunks_mut().0, marks, peer_ids }
+        let peer_ids = if keeps_peer_ids {
+            rest.as_chunks_mut().0
+        } else {
+            &mut []
+        };
+        BlockRows {
+            handle,
+            addresses: addresses.as_chunks_mut().0,
+            marks,
+            peer_ids,
+        }
     }
 
     fn len(&self) -> usize {

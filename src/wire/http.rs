@@ -95,7 +95,14 @@ pub fn parse(bytes: &[u8]) -> Result<Status<'_>, Malformed> {
     let keep_alive = keeps_alive(head.headers, http_1_0)?;
     let (path, query) = split_target(head.path.unwrap_or_default().as_bytes());
     let headers = header_lines(&bytes[..consumed]);
-    let request = Request { head_only, keep_alive, http_1_0, path, query, headers };
+    let request = Request {
+        head_only,
+        keep_alive,
+        http_1_0,
+        path,
+        query,
+        headers,
+    };
     Ok(Status::Complete { request, consumed })
 }
 
@@ -115,10 +122,10 @@ fn keeps_alive(headers: &[Header<'_>], http_1_0: bool) -> Result<bool, Malformed
                     }
                 }
             }
-            14 if header.name.eq_ignore_ascii_case("content-length") => {
-                if header.value.iter().any(|byte| *byte != b'0') {
-                    return Err(Malformed::Body);
-                }
+            14 if header.name.eq_ignore_ascii_case("content-length")
+                && header.value.iter().any(|byte| *byte != b'0') =>
+            {
+                return Err(Malformed::Body);
             }
             17 if header.name.eq_ignore_ascii_case("transfer-encoding") => {
                 return Err(Malformed::Body);
@@ -148,15 +155,20 @@ fn strip_scheme(target: &[u8]) -> Option<&[u8]> {
     if target.first() == Some(&b'/') {
         return None;
     }
-    [b"http://".as_slice(), b"https://"].into_iter().find_map(|scheme| {
-        let (start, rest) = target.split_at_checked(scheme.len())?;
-        start.eq_ignore_ascii_case(scheme).then_some(rest)
-    })
+    [b"http://".as_slice(), b"https://"]
+        .into_iter()
+        .find_map(|scheme| {
+            let (start, rest) = target.split_at_checked(scheme.len())?;
+            start.eq_ignore_ascii_case(scheme).then_some(rest)
+        })
 }
 
 fn header_lines(head: &[u8]) -> &[u8] {
     // Empty lines may stand before the request line; it ends at the first line feed after it.
-    let start = head.iter().position(|byte| !matches!(byte, b'\r' | b'\n')).unwrap_or(0);
+    let start = head
+        .iter()
+        .position(|byte| !matches!(byte, b'\r' | b'\n'))
+        .unwrap_or(0);
     match memchr::memchr(b'\n', &head[start..]) {
         Some(end) => &head[start + end + 1..],
         None => &[],
@@ -174,7 +186,9 @@ pub fn header_values<'b>(
         .filter_map(move |line| {
             let (line_name, value) = line.split_at_checked(name.len())?;
             let value = value.strip_prefix(b":")?;
-            line_name.eq_ignore_ascii_case(name.as_bytes()).then_some(value)
+            line_name
+                .eq_ignore_ascii_case(name.as_bytes())
+                .then_some(value)
         })
         .flat_map(|value| value.rsplit(|&byte| byte == b','))
         .map(<[u8]>::trim_ascii)
@@ -202,7 +216,11 @@ impl Framing {
     }
 
     /// For what was no request: whole answer, then the end.
-    pub const LAST: Framing = Framing { head_only: false, keep_alive: false, http_1_0: false };
+    pub const LAST: Framing = Framing {
+        head_only: false,
+        keep_alive: false,
+        http_1_0: false,
+    };
 }
 
 /// Appends a whole answer with status 200.
@@ -339,11 +357,7 @@ pub fn announce_body(body: &mut Vec<u8>, reply: &AnnounceReply, peers: Peers<'_>
     body.push(b'e');
 }
 
-fn dictionaries(
-    body: &mut Vec<u8>,
-    peers: impl Iterator<Item = Endpoint>,
-    peer_ids: &[[u8; 20]],
-) {
+fn dictionaries(body: &mut Vec<u8>, peers: impl Iterator<Item = Endpoint>, peer_ids: &[[u8; 20]]) {
     body.push(b'l');
     for (row, peer) in peers.enumerate() {
         let addr = peer.socket_addr();

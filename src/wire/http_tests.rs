@@ -20,14 +20,21 @@ fn reads_a_request_and_leaves_the_next() {
     assert_eq!(request.query, b"info_hash=%aa&left=0");
     assert!(!request.keep_alive && !request.head_only && !request.http_1_0);
     let (next, _) = complete(&two[consumed..]);
-    assert_eq!((next.path, next.query), (b"/scrape".as_slice(), b"".as_slice()));
+    assert_eq!(
+        (next.path, next.query),
+        (b"/scrape".as_slice(), b"".as_slice())
+    );
     assert!(next.keep_alive);
 }
 
 #[test]
 fn any_prefix_is_partial() {
     for end in 0..QBITTORRENT.len() {
-        assert_eq!(parse(&QBITTORRENT[..end]), Ok(Status::Partial), "{end} bytes");
+        assert_eq!(
+            parse(&QBITTORRENT[..end]),
+            Ok(Status::Partial),
+            "{end} bytes"
+        );
     }
 }
 
@@ -56,7 +63,11 @@ fn targets_in_every_form() {
     ] {
         let text = format!("GET {target} HTTP/1.1\r\n\r\n");
         let (request, _) = complete(text.as_bytes());
-        assert_eq!((request.path, request.query), (path.as_bytes(), query.as_bytes()), "{target}");
+        assert_eq!(
+            (request.path, request.query),
+            (path.as_bytes(), query.as_bytes()),
+            "{target}"
+        );
     }
 }
 
@@ -67,8 +78,14 @@ fn what_is_no_request() {
         ("GET /\r\n\r\n", Malformed::Syntax),
         ("GET / HTTP/2.0\r\n\r\n", Malformed::Syntax),
         ("POST / HTTP/1.1\r\n\r\n", Malformed::Method),
-        ("GET / HTTP/1.1\r\nContent-Length: 1\r\n\r\n", Malformed::Body),
-        ("GET / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", Malformed::Body),
+        (
+            "GET / HTTP/1.1\r\nContent-Length: 1\r\n\r\n",
+            Malformed::Body,
+        ),
+        (
+            "GET / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n",
+            Malformed::Body,
+        ),
     ] {
         assert_eq!(parse(text.as_bytes()), Err(malformed), "{text:?}");
     }
@@ -89,7 +106,8 @@ fn long_heads_are_refused_whole_or_not() {
 
 #[test]
 fn header_values_come_last_first() {
-    let text = b"\r\nGET / HTTP/1.1\r\nX-Forwarded-For: a, b\r\nHost: h\r\nx-forwarded-for:c ,\td\r\n\r\n";
+    let text =
+        b"\r\nGET / HTTP/1.1\r\nX-Forwarded-For: a, b\r\nHost: h\r\nx-forwarded-for:c ,\td\r\n\r\n";
     let (request, _) = complete(text);
     let values: Vec<_> = header_values(&request, "X-Forwarded-For").collect();
     assert_eq!(values, [b"d", b"c", b"b", b"a"]);
@@ -98,7 +116,12 @@ fn header_values_come_last_first() {
 
 fn reply() -> AnnounceReply {
     AnnounceReply {
-        counts: Counts { seeders: 2, leechers: 1, partial_seeds: 0, downloaded: 7 },
+        counts: Counts {
+            seeders: 2,
+            leechers: 1,
+            partial_seeds: 0,
+            downloaded: 7,
+        },
         interval_secs: 1800,
         min_interval_secs: 900,
         client: Endpoint::V4(*b"ABCDxx"),
@@ -108,8 +131,7 @@ fn reply() -> AnnounceReply {
 
 #[test]
 fn announce_bodies_are_sorted_and_whole() {
-    const START: &str =
-        "d8:completei2e10:downloadedi7e11:external ip4:ABCD10:incompletei1e8:intervali1800e12:min intervali900e5:peers";
+    const START: &str = "d8:completei2e10:downloadedi7e11:external ip4:ABCD10:incompletei1e8:intervali1800e12:min intervali900e5:peers";
     let long_lines = |peers: Peers<'_>, reply: &AnnounceReply| {
         let mut body = Vec::new();
         announce_body(&mut body, reply, peers);
@@ -117,10 +139,22 @@ fn announce_bodies_are_sorted_and_whole() {
     };
     let none = Peers::Compact { v4: b"", v6: b"" };
     assert_eq!(long_lines(none, &reply()), format!("{START}0:e"));
-    let both = Peers::Compact { v4: b"123456", v6: b"123456789012345678" };
-    assert_eq!(long_lines(both, &reply()), format!("{START}6:1234566:peers618:123456789012345678e"));
-    let warned = AnnounceReply { warning: Some("hm"), ..reply() };
-    assert_eq!(long_lines(none, &warned), format!("{START}0:15:warning message2:hme"));
+    let both = Peers::Compact {
+        v4: b"123456",
+        v6: b"123456789012345678",
+    };
+    assert_eq!(
+        long_lines(both, &reply()),
+        format!("{START}6:1234566:peers618:123456789012345678e")
+    );
+    let warned = AnnounceReply {
+        warning: Some("hm"),
+        ..reply()
+    };
+    assert_eq!(
+        long_lines(none, &warned),
+        format!("{START}0:15:warning message2:hme")
+    );
 }
 
 #[test]
@@ -129,7 +163,15 @@ fn dictionaries_hold_both_families() {
     let v6 = [[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 81]];
     let ids = [[b'x'; 20], [b'y'; 20]];
     let mut body = Vec::new();
-    announce_body(&mut body, &reply(), Peers::Dictionaries { v4: &v4, v6: &v6, peer_ids: &ids });
+    announce_body(
+        &mut body,
+        &reply(),
+        Peers::Dictionaries {
+            v4: &v4,
+            v6: &v6,
+            peer_ids: &ids,
+        },
+    );
     let (x, y) = ("x".repeat(20), "y".repeat(20));
     let list = format!(
         "5:peersld2:ip9:192.0.2.17:peer id20:{x}4:porti80eed2:ip3:::17:peer id20:{y}4:porti81eeee"
@@ -145,11 +187,27 @@ fn answers_are_framed_as_asked() {
         String::from_utf8(out).expect("text")
     };
     let head = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 4\r\n";
-    let keep = Framing { head_only: false, keep_alive: true, http_1_0: false };
+    let keep = Framing {
+        head_only: false,
+        keep_alive: true,
+        http_1_0: false,
+    };
     assert_eq!(framed(keep), format!("{head}\r\nbody"));
-    assert_eq!(framed(Framing { head_only: true, ..keep }), format!("{head}\r\n"));
-    assert_eq!(framed(Framing::LAST), format!("{head}Connection: close\r\n\r\nbody"));
-    let old = framed(Framing { http_1_0: true, ..keep });
+    assert_eq!(
+        framed(Framing {
+            head_only: true,
+            ..keep
+        }),
+        format!("{head}\r\n")
+    );
+    assert_eq!(
+        framed(Framing::LAST),
+        format!("{head}Connection: close\r\n\r\nbody")
+    );
+    let old = framed(Framing {
+        http_1_0: true,
+        ..keep
+    });
     assert_eq!(old, format!("{head}Connection: keep-alive\r\n\r\nbody"));
 }
 
@@ -160,6 +218,12 @@ fn refusals_say_when_to_retry() {
         refusal_body(&mut body, refusal);
         String::from_utf8(body).expect("text")
     };
-    assert_eq!(body(Refusal::BadPort), "d14:failure reason17:port is not valide");
-    assert_eq!(body(Refusal::Full), "d14:failure reason15:tracker is full8:retry ini30ee");
+    assert_eq!(
+        body(Refusal::BadPort),
+        "d14:failure reason17:port is not valide"
+    );
+    assert_eq!(
+        body(Refusal::Full),
+        "d14:failure reason15:tracker is full8:retry ini30ee"
+    );
 }

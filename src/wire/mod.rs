@@ -152,8 +152,14 @@ mod tests {
         for (path, route) in [
             ("/announce", Some(Route::Announce(None))),
             ("/scrape", Some(Route::Scrape(None))),
-            ("/s3cret/announce", Some(Route::Announce(Some(b"s3cret".as_slice())))),
-            ("/s3cret/scrape", Some(Route::Scrape(Some(b"s3cret".as_slice())))),
+            (
+                "/s3cret/announce",
+                Some(Route::Announce(Some(b"s3cret".as_slice()))),
+            ),
+            (
+                "/s3cret/scrape",
+                Some(Route::Scrape(Some(b"s3cret".as_slice()))),
+            ),
             ("//announce", None),
             ("/announce/", None),
             ("/announce.php", None),

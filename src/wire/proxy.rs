@@ -46,7 +46,11 @@ pub fn parse(bytes: &[u8]) -> Result<Status, Malformed> {
 fn parse_v1(bytes: &[u8]) -> Result<Status, Malformed> {
     let window = &bytes[..bytes.len().min(MAX_V1_BYTES)];
     let Some(end) = memchr::memchr(b'\n', window) else {
-        return if window.len() < MAX_V1_BYTES { Ok(Status::Partial) } else { Err(Malformed) };
+        return if window.len() < MAX_V1_BYTES {
+            Ok(Status::Partial)
+        } else {
+            Err(Malformed)
+        };
     };
     let line = window[..end].strip_suffix(b"\r").ok_or(Malformed)?;
     let line = std::str::from_utf8(line).map_err(|_| Malformed)?;
@@ -67,7 +71,10 @@ fn parse_v1(bytes: &[u8]) -> Result<Status, Malformed> {
         }
         _ => return Err(Malformed),
     };
-    Ok(Status::Complete { client, consumed: end + 1 })
+    Ok(Status::Complete {
+        client,
+        consumed: end + 1,
+    })
 }
 
 fn parse_v2(bytes: &[u8]) -> Result<Status, Malformed> {
@@ -89,7 +96,9 @@ fn parse_v2(bytes: &[u8]) -> Result<Status, Malformed> {
     };
     let client = match (command, family) {
         (PROXY, TCP_OVER_IPV4) => {
-            let [a, b, c, d, _, _, _, _, high, low, ..] = *block else { return Err(Malformed) };
+            let [a, b, c, d, _, _, _, _, high, low, ..] = *block else {
+                return Err(Malformed);
+            };
             if block.len() < 12 {
                 return Err(Malformed);
             }
@@ -103,7 +112,10 @@ fn parse_v2(bytes: &[u8]) -> Result<Status, Malformed> {
         }
         _ => None,
     };
-    Ok(Status::Complete { client, consumed: V2_HEAD_BYTES + length })
+    Ok(Status::Complete {
+        client,
+        consumed: V2_HEAD_BYTES + length,
+    })
 }
 
 #[cfg(test)]
@@ -122,8 +134,16 @@ mod tests {
         v6_block[15] = 1;
         v6_block[32..34].copy_from_slice(&[0x1f, 0x90]);
         vec![
-            ("v1", b"PROXY TCP4 192.0.2.1 198.51.100.1 8080 80\r\n".to_vec(), addr("192.0.2.1:8080")),
-            ("v1 v6", b"PROXY TCP6 ::1 ::2 8080 80\r\n".to_vec(), addr("[::1]:8080")),
+            (
+                "v1",
+                b"PROXY TCP4 192.0.2.1 198.51.100.1 8080 80\r\n".to_vec(),
+                addr("192.0.2.1:8080"),
+            ),
+            (
+                "v1 v6",
+                b"PROXY TCP6 ::1 ::2 8080 80\r\n".to_vec(),
+                addr("[::1]:8080"),
+            ),
             ("v1 unknown", b"PROXY UNKNOWN whatever\r\n".to_vec(), None),
             ("v2", v2(0x21, 0x11, &v4_block), addr("192.0.2.1:8080")),
             ("v2 v6", v2(0x21, 0x21, &v6_block), addr("[::1]:8080")),
@@ -136,10 +156,17 @@ mod tests {
     fn reads_both_versions_at_every_length() {
         for (name, bytes, client) in good() {
             let whole = [bytes.as_slice(), b"GET /"].concat();
-            let complete = Status::Complete { client, consumed: bytes.len() };
+            let complete = Status::Complete {
+                client,
+                consumed: bytes.len(),
+            };
             assert_eq!(parse(&whole), Ok(complete), "{name}");
             for end in 0..bytes.len() {
-                assert_eq!(parse(&bytes[..end]), Ok(Status::Partial), "{name}, {end} bytes");
+                assert_eq!(
+                    parse(&bytes[..end]),
+                    Ok(Status::Partial),
+                    "{name}, {end} bytes"
+                );
             }
         }
     }

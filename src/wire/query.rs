@@ -20,8 +20,14 @@ pub fn pairs(query: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
             }
         };
         // Keys are a few bytes long: a plain loop finds their end sooner than a search does.
-        let key_end = pair.iter().position(|&byte| byte == b'=').unwrap_or(pair.len());
-        Some((&pair[..key_end], pair.get(key_end + 1..).unwrap_or_default()))
+        let key_end = pair
+            .iter()
+            .position(|&byte| byte == b'=')
+            .unwrap_or(pair.len());
+        Some((
+            &pair[..key_end],
+            pair.get(key_end + 1..).unwrap_or_default(),
+        ))
     })
 }
 
@@ -54,7 +60,11 @@ pub fn announce<'b>(
             _ => {}
         }
     }
-    let form = if compact { PeerForm::Compact } else { PeerForm::Dictionaries { peer_ids } };
+    let form = if compact {
+        PeerForm::Compact
+    } else {
+        PeerForm::Dictionaries { peer_ids }
+    };
     Ok(AnnounceRequest {
         info_hash: InfoHash(info_hash.ok_or(Refusal::BadInfoHash)?),
         peer_id: PeerId(peer_id.ok_or(Refusal::BadPeerId)?),
@@ -97,7 +107,11 @@ fn twenty(value: &[u8], wrong_length: Refusal) -> Result<[u8; 20], Refusal> {
         }
         length += 1;
     })?;
-    if length == decoded.len() { Ok(decoded) } else { Err(wrong_length) }
+    if length == decoded.len() {
+        Ok(decoded)
+    } else {
+        Err(wrong_length)
+    }
 }
 
 /// Decodes percent-encoding, byte by byte.
@@ -178,10 +192,16 @@ fn claim(
         }
         length += 1;
     })?;
-    let Some(text) = text.get(..length).and_then(|text| std::str::from_utf8(text).ok()) else {
+    let Some(text) = text
+        .get(..length)
+        .and_then(|text| std::str::from_utf8(text).ok())
+    else {
         return Ok(());
     };
-    let ip = text.parse().ok().or_else(|| Some(text.parse::<std::net::SocketAddr>().ok()?.ip()));
+    let ip = text
+        .parse()
+        .ok()
+        .or_else(|| Some(text.parse::<std::net::SocketAddr>().ok()?.ip()));
     match ip.map(|ip: IpAddr| ip.to_canonical()) {
         Some(IpAddr::V4(ip)) => *ipv4 = Some(ip),
         Some(IpAddr::V6(ip)) => *ipv6 = Some(ip),
@@ -203,7 +223,10 @@ mod tests {
     #[test]
     fn splits_pairs() {
         let split = |query: &'static str| pairs(query.as_bytes()).collect::<Vec<_>>();
-        assert_eq!(split("a=1&b"), [(b"a".as_slice(), b"1".as_slice()), (b"b", b"")]);
+        assert_eq!(
+            split("a=1&b"),
+            [(b"a".as_slice(), b"1".as_slice()), (b"b", b"")]
+        );
         assert_eq!(split("a=1=2&&=x").len(), 3);
         assert_eq!(split("a=1=2")[0].1, b"1=2");
     }
@@ -212,7 +235,11 @@ mod tests {
     fn decodes_what_clients_send() {
         let hash = |text: &str| twenty(text.as_bytes(), Refusal::BadInfoHash);
         for (name, text, bytes) in [
-            ("unescaped marks", "-_!.~*()/'0123456789", *b"-_!.~*()/'0123456789"),
+            (
+                "unescaped marks",
+                "-_!.~*()/'0123456789",
+                *b"-_!.~*()/'0123456789",
+            ),
             ("raw plus", "++++++++++++++++++++", [b'+'; 20]),
             ("escaped plus", "%2B+%2b+++++++++++++++++", [b'+'; 20]),
             ("both cases", "%aB%Ab%AB%abaaaaaaaaaaaaaaaa", {
@@ -256,7 +283,11 @@ mod tests {
             ("&left=5&event=completed", Role::Seeder),
             ("&left=5&event=paused", Role::PartialSeed),
         ] {
-            assert_eq!(read(&format!("{GOOD}{left}")).expect("an announce").role, role, "{left}");
+            assert_eq!(
+                read(&format!("{GOOD}{left}")).expect("an announce").role,
+                role,
+                "{left}"
+            );
         }
     }
 
@@ -269,7 +300,12 @@ mod tests {
             ("&numwant=many", None),
             ("&numwant=99999999999", Some(u32::MAX)),
         ] {
-            assert_eq!(read(&format!("{GOOD}{text}")).expect("an announce").num_want, want);
+            assert_eq!(
+                read(&format!("{GOOD}{text}"))
+                    .expect("an announce")
+                    .num_want,
+                want
+            );
         }
     }
 
@@ -291,19 +327,29 @@ mod tests {
             assert_eq!(read(query), Err(refusal), "{query}");
         }
         let silent = "info_hash=aaaaaaaaaaaaaaaaaaaa&peer_id=aaaaaaaaaaaaaaaaaaaa";
-        assert_eq!(read(silent).expect("an announce").port, 0, "aria2 without a listener");
+        assert_eq!(
+            read(silent).expect("an announce").port,
+            0,
+            "aria2 without a listener"
+        );
     }
 
     #[test]
     fn claimed_addresses() {
         let claimed = |text: &str| {
             let request = read(&format!("{GOOD}&{text}")).expect("an announce");
-            (request.ipv4.map(|ip| ip.to_string()), request.ipv6.map(|ip| ip.to_string()))
+            (
+                request.ipv4.map(|ip| ip.to_string()),
+                request.ipv6.map(|ip| ip.to_string()),
+            )
         };
         let v4 = Some("192.0.2.7".to_owned());
         let v6 = Some("2001:db8::7".to_owned());
         assert_eq!(claimed("ip=192.0.2.7"), (v4.clone(), None));
-        assert_eq!(claimed("ipv4=192.0.2.7:80&ipv6=2001%3adb8%3A%3a7"), (v4.clone(), v6.clone()));
+        assert_eq!(
+            claimed("ipv4=192.0.2.7:80&ipv6=2001%3adb8%3A%3a7"),
+            (v4.clone(), v6.clone())
+        );
         assert_eq!(claimed("ipv6=[2001:db8::7]:6881"), (None, v6));
         assert_eq!(claimed("ipv6=::ffff:192.0.2.7"), (v4, None));
         assert_eq!(claimed("ip=example.org&ipv6=&ip=%ff"), (None, None));
@@ -312,13 +358,21 @@ mod tests {
 
     #[test]
     fn scrapes_are_sorted_and_once_each() {
-        let query = ["c", "a", "b", "a"].map(|c| format!("info_hash={}", c.repeat(20))).join("&");
+        let query = ["c", "a", "b", "a"]
+            .map(|c| format!("info_hash={}", c.repeat(20)))
+            .join("&");
         let mut hashes = vec![[9; 20]];
         assert_eq!(scrape(query.as_bytes(), 4, &mut hashes), Ok(()));
         assert_eq!(hashes, [[b'a'; 20], [b'b'; 20], [b'c'; 20]]);
-        assert_eq!(scrape(query.as_bytes(), 3, &mut hashes), Err(Refusal::TooManyHashes));
+        assert_eq!(
+            scrape(query.as_bytes(), 3, &mut hashes),
+            Err(Refusal::TooManyHashes)
+        );
         assert_eq!(scrape(b"", 3, &mut hashes), Ok(()));
         assert!(hashes.is_empty());
-        assert_eq!(scrape(b"info_hash=a", 3, &mut hashes), Err(Refusal::BadInfoHash));
+        assert_eq!(
+            scrape(b"info_hash=a", 3, &mut hashes),
+            Err(Refusal::BadInfoHash)
+        );
     }
 }

@@ -61,7 +61,11 @@ impl Header {
             2 => Action::Scrape,
             _ => Action::Unknown,
         };
-        Some(Header { connection_id, action, transaction_id })
+        Some(Header {
+            connection_id,
+            action,
+            transaction_id,
+        })
     }
 }
 
@@ -71,8 +75,9 @@ pub fn announce<'b>(
     packet: &'b [u8],
     url: &'b mut Vec<u8>,
 ) -> Result<AnnounceRequest<'b>, Refusal> {
-    let (fixed, options) =
-        packet.split_first_chunk::<ANNOUNCE_BYTES>().ok_or(Refusal::Malformed)?;
+    let (fixed, options) = packet
+        .split_first_chunk::<ANNOUNCE_BYTES>()
+        .ok_or(Refusal::Malformed)?;
     let event = match be32(fixed, 80) {
         1 => Event::Completed,
         2 => Event::Started,
@@ -98,10 +103,16 @@ pub fn announce<'b>(
 
 /// Reads a scrape whose header has been read. Bytes after the last whole hash are ignored.
 pub fn scrape(packet: &[u8]) -> Result<ScrapeRequest<'_>, Refusal> {
-    let (hashes, _) = packet.get(HEADER_BYTES..).unwrap_or_default().as_chunks::<20>();
+    let (hashes, _) = packet
+        .get(HEADER_BYTES..)
+        .unwrap_or_default()
+        .as_chunks::<20>();
     match hashes.len() {
         0 => Err(Refusal::Malformed),
-        1..=MAX_SCRAPE_HASHES => Ok(ScrapeRequest { hashes, passkey: None }),
+        1..=MAX_SCRAPE_HASHES => Ok(ScrapeRequest {
+            hashes,
+            passkey: None,
+        }),
         _ => Err(Refusal::TooManyHashes),
     }
 }
@@ -122,7 +133,9 @@ fn url_data<'b>(mut options: &'b [u8], url: &'b mut Vec<u8>) -> Result<&'b [u8],
             _ => {}
         }
         let (&length, rest) = options.split_first().ok_or(Refusal::Malformed)?;
-        let (piece, rest) = rest.split_at_checked(length.into()).ok_or(Refusal::Malformed)?;
+        let (piece, rest) = rest
+            .split_at_checked(length.into())
+            .ok_or(Refusal::Malformed)?;
         options = rest;
         if kind != URL_DATA {
             continue;
@@ -231,7 +244,10 @@ mod tests {
         assert_eq!(request.info_hash, InfoHash([b'h'; 20]));
         assert_eq!(request.peer_id, PeerId(*b"-TR4050-abcdefghijkl"));
         assert_eq!(request.port, 6881);
-        assert_eq!((request.event, request.role), (Event::Started, Role::Leecher));
+        assert_eq!(
+            (request.event, request.role),
+            (Event::Started, Role::Leecher)
+        );
         assert_eq!(request.num_want, None);
         assert_eq!(request.ipv4, Some(Ipv4Addr::new(192, 0, 2, 9)));
         assert_eq!(request.passkey, None);
@@ -250,7 +266,12 @@ mod tests {
         ] {
             let mut packet = packet(b"");
             packet[83] = code;
-            assert_eq!(announce(&packet, &mut Vec::new()).expect("an announce").event, event);
+            assert_eq!(
+                announce(&packet, &mut Vec::new())
+                    .expect("an announce")
+                    .event,
+                event
+            );
         }
     }
 
@@ -271,9 +292,21 @@ mod tests {
         for (name, options, passkey) in [
             ("plain path", b"\x02\x09/announce".as_slice(), Ok(None)),
             ("passkey", b"\x02\x0c/ab/announce", Ok(Some(b"ab".to_vec()))),
-            ("passkey and query", b"\x02\x0f/ab/announce?x=", Ok(Some(b"ab".to_vec()))),
-            ("in pieces", b"\x01\x02\x03/ab\x01\x02\x09/announce\x00", Ok(Some(b"ab".to_vec()))),
-            ("unknown option", b"\x09\x02zz\x02\x0c/ab/announce", Ok(Some(b"ab".to_vec()))),
+            (
+                "passkey and query",
+                b"\x02\x0f/ab/announce?x=",
+                Ok(Some(b"ab".to_vec())),
+            ),
+            (
+                "in pieces",
+                b"\x01\x02\x03/ab\x01\x02\x09/announce\x00",
+                Ok(Some(b"ab".to_vec())),
+            ),
+            (
+                "unknown option",
+                b"\x09\x02zz\x02\x0c/ab/announce",
+                Ok(Some(b"ab".to_vec())),
+            ),
             ("after the end", b"\x00\x02\x0c/ab/announce", Ok(None)),
             ("no length", b"\x02", Err(Refusal::Malformed)),
             ("cut", b"\x02\x0c/ab", Err(Refusal::Malformed)),
@@ -281,8 +314,17 @@ mod tests {
         ] {
             assert_eq!(key(options), passkey, "{name}");
         }
-        let long = b"\x02\xff".iter().copied().chain([b'a'; 255]).cycle().take(257 * 5);
-        assert_eq!(key(&long.collect::<Vec<_>>()), Err(Refusal::Malformed), "too long");
+        let long = b"\x02\xff"
+            .iter()
+            .copied()
+            .chain([b'a'; 255])
+            .cycle()
+            .take(257 * 5);
+        assert_eq!(
+            key(&long.collect::<Vec<_>>()),
+            Err(Refusal::Malformed),
+            "too long"
+        );
     }
 
     #[test]

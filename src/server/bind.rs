@@ -1,0 +1,148 @@
+//! Sockets of the configured addresses: one a worker and address, sharing the port, so that the
+//! kernel spreads the load.
+
+use super::StartError;
+use crate::config::Network;
+use crate::sys;
+use log::warn;
+use socket2::{Domain, Socket, Type};
+use std::io;
+use std::net::SocketAddr;
+
+/// What listens on an address.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Protocol {
+    /// BEP 15.
+    Udp,
+    /// BEP 3.
+    Http,
+}
+
+impl std::fmt::Display for Protocol {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Protocol::Udp => "udp",
+            Protocol::Http => "http",
+        })
+    }
+}
+
+/// A bound socket.
+pub(super) enum Bind {
+    Udp {
+        socket: mio::net::UdpSocket,
+        /// It has many addresses, and tells with each datagram which was asked.
+        wildcard: bool,
+    },
+    Http(mio::net::TcpListener),
+}
+
+/// An address and a socket of it for each worker.
+pub(super) struct Bound {
+    pub(super) protocol: Protocol,
+    pub(super) address: SocketAddr,
+    pub(super) sockets: Vec<Bind>,
+}
+
+/// Binds every configured address for each worker. A family this host does not have is passed
+/// over, unless nothing else is left.
+pub(super) fn all(network: &Network, workers: usize) -> Result<Vec<Bound>, StartError> {
+    let udp = network.udp.iter().map(|address| (Protocol::Udp, *address));
+    let http = network
+        .http
+        .iter()
+        .map(|address| (Protocol::Http, *address));
+    let mut all = Vec::new();
+    let mut passed_over = None;
+    for (protocol, address) in udp.chain(http) {
+        let fault = |error| StartError::Bind {
+            protocol,
+            address,
+            error,
+        };
+        match one(network, protocol, address, workers) {
+            Ok(bound) => all.push(bound),
+            Err(error) if error.raw_os_error() == Some(libc::EAFNOSUPPORT) => {
+                warn!("network: not listening on {address} ({protocol}): {error}");
+                passed_over = Some(fault(error));
+            }
+            Err(error) => return Err(fault(error)),
+        }
+    }
+    match passed_over {
+        Some(error) if all.is_empty() => Err(error),
+        _ => Ok(all),
+    }
+}
+
+fn one(
+    network: &Network,
+    protocol: Protocol,
+    mut address: SocketAddr,
+    workers: usize,
+) -> io::Result<Bound> {
+    // A shared port can be had by a second tracker of the same user without a word, and each would
+    // get half of the requests. A socket that does not share finds out.
+    if address.port() != 0 {
+        let probe = open(protocol, address)?;
+        probe.bind(&address.into())?;
+    }
+    let mut sockets = Vec::with_capacity(workers);
+    for _ in 0..workers {
+        let socket = open(protocol, address)?;
+        socket.set_reuse_port(true)?;
+        socket.bind(&address.into())?;
+        address = socket.local_addr()?.as_socket().unwrap_or(address);
+        sockets.push(match protocol {
+            Protocol::Udp => udp(network, socket, address)?,
+            Protocol::Http => http(network, socket)?,
+        });
+    }
+    Ok(Bound {
+        protocol,
+        address,
+        sockets,
+    })
+}
+
+fn open(protocol: Protocol, address: SocketAddr) -> io::Result<Socket> {
+    let kind = match protocol {
+        Protocol::Udp => Type::DGRAM,
+        Protocol::Http => Type::STREAM,
+    };
+    let socket = Socket::new(
+        Domain::for_address(address),
+        kind.nonblocking().cloexec(),
+        None,
+    )?;
+    if address.is_ipv6() {
+        // IPv4 has a socket of its own.
+        socket.set_only_v6(true)?;
+    }
+    if protocol == Protocol::Http {
+        // Connections of the process before this one may still be closing.
+        socket.set_reuse_address(true)?;
+    }
+    Ok(socket)
+}
+
+fn udp(network: &Network, socket: Socket, address: SocketAddr) -> io::Result<Bind> {
+    // The system may give less; that is its say.
+    socket.set_recv_buffer_size(network.udp_receive_buffer.0 as usize)?;
+    socket.set_send_buffer_size(network.udp_send_buffer.0 as usize)?;
+    let wildcard = address.ip().is_unspecified();
+    if wildcard {
+        sys::tell_destination(&socket, &address.ip())?;
+    }
+    Ok(Bind::Udp {
+        socket: mio::net::UdpSocket::from_std(socket.into()),
+        wildcard,
+    })
+}
+
+fn http(network: &Network, socket: Socket) -> io::Result<Bind> {
+    // Connections inherit it: an answer is one write and need not wait for another.
+    socket.set_tcp_nodelay(true)?;
+    socket.listen(i32::try_from(network.backlog).unwrap_or(i32::MAX))?;
+    Ok(Bind::Http(mio::net::TcpListener::from_std(socket.into())))
+}

@@ -1,0 +1,237 @@
+//! Threads, sockets and time: the only floor that has them.
+
+mod bind;
+mod clock;
+mod connection;
+mod tcp;
+mod timer;
+mod udp;
+mod worker;
+
+pub use bind::Protocol;
+
+use crate::cache::{CacheError, Driver};
+use crate::config::Config;
+use crate::drivers::Drivers;
+use crate::sys;
+use crate::tracker::Settings;
+use crate::tracker::connection_id::ConnectionIds;
+use bind::Bound;
+use clock::Clock;
+use log::info;
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use timer::Timer;
+use worker::{Shared, Worker};
+
+/// Descriptors kept back from connections: sockets, polls and files of the process.
+const DESCRIPTORS_PER_WORKER: u64 = 16;
+/// Bytes of a worker's stack: the deepest call needs a few KiB of buffers.
+const WORKER_STACK_BYTES: usize = 256 * 1024;
+
+/// Why the tracker does not run; the text names the address, path or setting.
+#[derive(Debug)]
+pub enum StartError {
+    /// An address cannot be had.
+    Bind {
+        /// What would have listened.
+        protocol: Protocol,
+        /// Where.
+        address: SocketAddr,
+        /// What the system says.
+        error: std::io::Error,
+    },
+    /// The configuration names a cache driver that is not there.
+    UnknownCacheDriver {
+        /// As configured.
+        name: String,
+        /// Those that are there.
+        known: Vec<String>,
+    },
+    /// The cache does not open.
+    Cache(CacheError),
+    /// A snapshot that is there cannot be read.
+    Snapshot {
+        /// The file.
+        path: std::path::PathBuf,
+        /// What the system says.
+        error: std::io::Error,
+    },
+    /// The system refuses something every tracker needs.
+    System {
+        /// What was asked of it.
+        what: &'static str,
+        /// What it says.
+        error: std::io::Error,
+    },
+}
+
+impl std::fmt::Display for StartError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            StartError::Bind {
+                protocol,
+                address,
+                error,
+            } => {
+                write!(
+                    f,
+                    "network: cannot listen on {address} ({protocol}): {error}"
+                )
+            }
+            StartError::UnknownCacheDriver { name, known } => {
+                write!(
+                    f,
+                    "cache.driver: no driver {name:?}; there are: {}",
+                    known.join(", ")
+                )
+            }
+            StartError::Cache(error) => error.fmt(f),
+            StartError::Snapshot { path, error } => {
+                write!(f, "cache.snapshot: cannot open {}: {error}", path.display())
+            }
+            StartError::System { what, error } => write!(f, "cannot {what}: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for StartError {}
+
+/// Names what was asked of the system in its error.
+fn system(what: &'static str) -> impl Fn(std::io::Error) -> StartError {
+    move |error| StartError::System { what, error }
+}
+
+/// Runs the tracker until SIGTERM or SIGINT, then sends what is owed and returns.
+pub fn run(config: &Config, drivers: &Drivers) -> Result<(), StartError> {
+    // Before the first thread, so that no signal is missed.
+    let mut signals = Signals::new([SIGTERM, SIGINT]).map_err(system("watch signals"))?;
+    let server = Server::start(config, drivers)?;
+    signals.forever().next();
+    server.stop();
+    Ok(())
+}
+
+/// A running tracker, for programs that do more than run one.
+pub struct Server {
+    addresses: Vec<(Protocol, SocketAddr)>,
+    shared: Arc<Shared>,
+    wakers: Vec<mio::Waker>,
+    workers: Vec<JoinHandle<worker::Served>>,
+    timer: Timer,
+}
+
+impl Server {
+    /// Binds the configured addresses and starts the threads.
+    pub fn start(config: &Config, drivers: &Drivers) -> Result<Server, StartError> {
+        let workers = workers(config);
+        let clock = Clock::start();
+        let mut bound = bind::all(&config.network, workers)?;
+        let cache: Arc<dyn Driver> = Arc::from(drivers.open_cache(config, workers, random()?)?);
+        let full_scrape = Arc::default();
+        let timer = Timer::prepare(config, clock, Arc::clone(&cache), Arc::clone(&full_scrape))?;
+        let shared = Arc::new(Shared {
+            stopping: AtomicBool::new(false),
+            clock,
+            ids: ConnectionIds::new(random()?, config.announce.connection_id_lifetime.0),
+            settings: Settings::new(config),
+            network: config.network.clone(),
+            full_scrape,
+            max_connections: max_connections(config, workers),
+        });
+        let addresses = bound
+            .iter()
+            .map(|bound| (bound.protocol, bound.address))
+            .collect();
+        let mut server = Server {
+            addresses,
+            shared,
+            wakers: Vec::new(),
+            workers: Vec::new(),
+            timer,
+        };
+        let started = (0..workers).try_for_each(|_| server.start_worker(&*cache, &mut bound));
+        let started = started.and_then(|()| server.timer.start());
+        if let Err(error) = started {
+            server.stop();
+            return Err(error);
+        }
+        for (protocol, address) in &server.addresses {
+            info!("listening on {address} ({protocol})");
+        }
+        Ok(server)
+    }
+
+    fn start_worker(&mut self, cache: &dyn Driver, bound: &mut [Bound]) -> Result<(), StartError> {
+        let cache = cache
+            .open(u64::from_le_bytes(random()?))
+            .map_err(StartError::Cache)?;
+        let sockets = bound
+            .iter_mut()
+            .filter_map(|bound| bound.sockets.pop())
+            .collect();
+        let seed = u64::from_le_bytes(random()?);
+        let shared = Arc::clone(&self.shared);
+        let (worker, waker) =
+            Worker::new(shared, cache, sockets, seed).map_err(system("poll sockets"))?;
+        let thread = std::thread::Builder::new()
+            .name(format!("worker {}", self.workers.len()))
+            .stack_size(WORKER_STACK_BYTES)
+            .spawn(move || worker.run())
+            .map_err(system("start a worker thread"))?;
+        self.wakers.push(waker);
+        self.workers.push(thread);
+        Ok(())
+    }
+
+    /// Where it listens; ports given as 0 are the real ones here.
+    pub fn addresses(&self) -> &[(Protocol, SocketAddr)] {
+        &self.addresses
+    }
+
+    /// Takes no more requests, sends what is owed, saves what is to be kept, and ends the threads.
+    pub fn stop(self) {
+        self.shared.stopping.store(true, Ordering::Release);
+        for waker in &self.wakers {
+            // A worker that cannot be woken wakes within a second by itself.
+            let _ = waker.wake();
+        }
+        let mut served = worker::Served::default();
+        for worker in self.workers {
+            served.add(&worker.join().unwrap_or_default());
+        }
+        self.timer.stop();
+        info!("stopped after {served}");
+    }
+}
+
+fn workers(config: &Config) -> usize {
+    match config.network.workers {
+        0 => std::thread::available_parallelism().map_or(1, usize::from),
+        workers => workers.into(),
+    }
+}
+
+/// HTTP connections each worker may have.
+fn max_connections(config: &Config, workers: usize) -> usize {
+    let descriptors = sys::raise_descriptor_limit();
+    let reserved = DESCRIPTORS_PER_WORKER * workers as u64 + 16;
+    let possible = descriptors.saturating_sub(reserved).max(1);
+    let wanted = match config.network.max_connections {
+        0 => possible,
+        wanted => possible.min(wanted.into()),
+    };
+    (wanted as usize).div_ceil(workers)
+}
+
+/// Random bytes from the system: keys that strangers must not guess.
+fn random<const N: usize>() -> Result<[u8; N], StartError> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes)
+        .map_err(|error| system("get random bytes")(std::io::Error::other(error)))?;
+    Ok(bytes)
+}

@@ -1,0 +1,538 @@
+//! The HTTP side of a worker: listeners, connections, and the requests of a tick.
+
+use super::connection::{Connection, Interest, Phase};
+use super::worker::Shared;
+use crate::model::Seconds;
+use crate::tracker::Tracker;
+use crate::tracker::http::{Requests, Rest};
+use crate::wire::{http, proxy};
+use log::{debug, warn};
+use mio::net::{TcpListener, TcpStream};
+use mio::{Interest as Readiness, Registry, Token};
+use slab::Slab;
+use std::io;
+use std::net::IpAddr;
+use std::sync::{Arc, PoisonError};
+
+/// Bytes read at once, for all connections in turn: two of the longest request heads.
+const READ_BYTES: usize = 2 * http::MAX_HEAD_BYTES;
+/// Requests taken from one connection a tick; a client that sends more waits for its turn.
+const REQUESTS_PER_TICK: usize = 32;
+/// Connections accepted from one listener a tick, so that those that are open get their turn.
+const ACCEPTS_PER_TICK: usize = 256;
+/// Connections looked at for the one to give up when there is no room for another.
+const EVICTION_SAMPLE: usize = 8;
+/// Seconds a connection that was refused may take to read its answer.
+const LINGER_SECS: u32 = 2;
+
+pub(super) struct Http {
+    shared: Arc<Shared>,
+    listeners: Vec<Listener>,
+    connections: Slab<Connection>,
+    /// The token of connection 0.
+    first_token: usize,
+    requests: Requests,
+    /// The body that holds all torrents, as it was when the tick began.
+    full_scrape: Arc<[u8]>,
+    buffer: Box<[u8]>,
+    out: Vec<u8>,
+    /// Connections this tick has to do with, each once.
+    touched: Vec<usize>,
+    /// Connections that have more to read than one tick takes.
+    unfinished: Vec<usize>,
+    dice: fastrand::Rng,
+    /// When deadlines were last looked at.
+    checked: Seconds,
+}
+
+struct Listener {
+    socket: TcpListener,
+    /// Connections may be waiting; readiness is told only once.
+    waiting: bool,
+    /// The last accept failed for want of descriptors or memory: trying again needs time.
+    starved: bool,
+}
+
+impl Http {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        listeners: Vec<TcpListener>,
+        first_token: usize,
+        seed: u64,
+    ) -> Http {
+        let listener = |socket| Listener {
+            socket,
+            waiting: false,
+            starved: false,
+        };
+        Http {
+            shared,
+            listeners: listeners.into_iter().map(listener).collect(),
+            connections: Slab::new(),
+            first_token,
+            requests: Requests::default(),
+            full_scrape: Arc::default(),
+            buffer: vec![0; READ_BYTES].into_boxed_slice(),
+            out: Vec::new(),
+            touched: Vec::new(),
+            unfinished: Vec::new(),
+            dice: fastrand::Rng::with_seed(seed),
+            checked: Seconds(0),
+        }
+    }
+
+    pub(super) fn listeners_mut(&mut self) -> impl Iterator<Item = &mut TcpListener> {
+        self.listeners
+            .iter_mut()
+            .map(|listener| &mut listener.socket)
+    }
+
+    /// Whether a tick must follow without waiting for an event.
+    pub(super) fn has_unfinished(&self) -> bool {
+        !self.unfinished.is_empty() || self.listeners.iter().any(|l| l.waiting && !l.starved)
+    }
+
+    /// Whether time matters: deadlines, or an accept to try again.
+    pub(super) fn needs_time(&self) -> bool {
+        !self.connections.is_empty() || self.listeners.iter().any(|listener| listener.starved)
+    }
+
+    /// Whether a connection is still owed something.
+    pub(super) fn owes(&self) -> bool {
+        self.connections
+            .iter()
+            .any(|(_, connection)| connection.has_unsent())
+    }
+
+    /// Forgets the last tick.
+    pub(super) fn begin(&mut self) {
+        self.requests.begin();
+        self.touched.clear();
+        if self.shared.settings.serves_full_scrapes() {
+            let latest = self
+                .shared
+                .full_scrape
+                .read()
+                .unwrap_or_else(PoisonError::into_inner);
+            self.full_scrape = Arc::clone(&latest);
+        }
+    }
+
+    /// Notes that a listener has something.
+    pub(super) fn listener_ready(&mut self, listener: usize) {
+        if let Some(listener) = self.listeners.get_mut(listener) {
+            listener.waiting = true;
+        }
+    }
+
+    /// Acts on an event of a connection.
+    pub(super) fn connection_ready(
+        &mut self,
+        tracker: &mut Tracker,
+        event: &mio::event::Event,
+        now: Seconds,
+    ) {
+        let Some(key) = event.token().0.checked_sub(self.first_token) else {
+            return;
+        };
+        let Some(connection) = self.connections.get_mut(key) else {
+            return;
+        };
+        if event.is_writable() && connection.has_unsent() {
+            match connection.flush() {
+                Ok(true) => connection.deadline = after(now, self.shared.network.write_timeout.0),
+                Ok(false) => {}
+                Err(_) => return self.close(key),
+            }
+        }
+        if event.is_readable() || event.is_read_closed() || event.is_error() {
+            connection.more_to_read = true;
+        }
+        self.read(tracker, key, now);
+    }
+
+    /// Goes on where the last tick left off.
+    pub(super) fn resume(&mut self, tracker: &mut Tracker, now: Seconds) {
+        for _ in 0..self.unfinished.len() {
+            let key = self.unfinished.swap_remove(0);
+            self.read(tracker, key, now);
+        }
+    }
+
+    /// Accepts connections, and reads what they bring.
+    pub(super) fn accept_waiting(&mut self, tracker: &mut Tracker, now: Seconds) {
+        for listener in 0..self.listeners.len() {
+            self.accept(tracker, listener, now);
+        }
+    }
+
+    fn accept(&mut self, tracker: &mut Tracker, listener: usize, now: Seconds) {
+        for _ in 0..ACCEPTS_PER_TICK {
+            let Some(Listener {
+                socket,
+                waiting,
+                starved,
+            }) = self.listeners.get_mut(listener)
+            else {
+                return;
+            };
+            if !*waiting || *starved {
+                return;
+            }
+            match socket.accept() {
+                Ok((stream, peer)) => self.add(tracker, stream, peer.ip().to_canonical(), now),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => *waiting = false,
+                Err(error) if is_starved(&error) => {
+                    warn!("http: cannot accept, trying again in a second: {error}");
+                    *starved = true;
+                    self.evict();
+                }
+                // The client has gone again, or was never let through.
+                Err(error) => debug!("http: a connection failed before it was accepted: {error}"),
+            }
+        }
+    }
+
+    fn add(&mut self, tracker: &mut Tracker, stream: TcpStream, client: IpAddr, now: Seconds) {
+        if self.connections.len() >= self.shared.max_connections {
+            self.evict();
+        }
+        let network = &self.shared.network;
+        let proxied = network.proxy_protocol && self.shared.settings.is_trusted_proxy(client);
+        let phase = if proxied { Phase::Proxy } else { Phase::Open };
+        let deadline = after(now, network.head_timeout.0);
+        let mut connection = Connection::new(stream, client, phase, deadline);
+        // The request is usually there already: one that is answered at once is never polled.
+        connection.more_to_read = true;
+        let key = self.connections.insert(connection);
+        self.read(tracker, key, now);
+    }
+
+    /// Makes room: of some connections picked at random, the one that would time out first goes.
+    /// Those who hold many connections open lose most; a client that asks and goes is served.
+    fn evict(&mut self) {
+        let keys = self.connections.capacity();
+        let sample = (0..EVICTION_SAMPLE).map(|_| self.dice.usize(..keys.max(1)));
+        let candidates = sample.filter_map(|key| Some((self.connections.get(key)?.deadline, key)));
+        let first = candidates.min().or_else(|| {
+            self.connections
+                .iter()
+                .next()
+                .map(|(key, connection)| (connection.deadline, key))
+        });
+        if let Some((_, key)) = first {
+            self.close(key);
+        }
+    }
+
+    fn close(&mut self, key: usize) {
+        self.connections.try_remove(key);
+    }
+
+    /// Reads what there is, and collects the requests in it.
+    fn read(&mut self, tracker: &mut Tracker, key: usize, now: Seconds) {
+        let Http {
+            connections,
+            requests,
+            buffer,
+            shared,
+            ..
+        } = self;
+        let Some(connection) = connections.get_mut(key) else {
+            return;
+        };
+        if !connection.touched {
+            connection.touched = true;
+            self.touched.push(key);
+        }
+        if let Phase::Lingering { .. } = connection.phase {
+            if connection.throw_away(buffer) {
+                self.close(key);
+            }
+            return;
+        }
+        if !connection.takes_requests() || !connection.more_to_read {
+            return;
+        }
+        let began = connection.has_unread();
+        let reading = Reading {
+            connection,
+            requests,
+            tracker,
+            buffer,
+            key,
+        };
+        match reading.run() {
+            Err(error) => {
+                debug!("http: a connection failed: {error}");
+                return self.close(key);
+            }
+            Ok(taken) if taken > 0 => {
+                connection.deadline = after(now, shared.network.idle_timeout.0)
+            }
+            Ok(_) => {}
+        }
+        if !began && connection.has_unread() {
+            connection.deadline = after(now, shared.network.head_timeout.0);
+        }
+        if connection.more_to_read {
+            self.unfinished.push(key);
+        }
+    }
+
+    /// Writes and sends the answers of this tick; returns how many there were.
+    pub(super) fn answer(&mut self, tracker: &mut Tracker, now: Seconds) -> u64 {
+        let mut place = 0;
+        while let Some(pending) = self.requests.pending().get(place) {
+            let key = pending.connection;
+            place = self.answer_connection(tracker, key, place, now);
+        }
+        place as u64
+    }
+
+    /// Answers the requests of one connection from `place` on, in one write; returns where the
+    /// next one's begin.
+    fn answer_connection(
+        &mut self,
+        tracker: &mut Tracker,
+        key: usize,
+        mut place: usize,
+        now: Seconds,
+    ) -> usize {
+        let Http {
+            requests,
+            out,
+            shared,
+            full_scrape,
+            ..
+        } = self;
+        let mut rest = Rest::Nothing;
+        out.clear();
+        while requests
+            .pending()
+            .get(place)
+            .is_some_and(|pending| pending.connection == key)
+        {
+            rest = requests.write(tracker, place, full_scrape.len(), out);
+            place += 1;
+        }
+        let body = (rest == Rest::FullScrape).then(|| Arc::clone(full_scrape));
+        let Some(connection) = self.connections.get_mut(key) else {
+            return place;
+        };
+        match connection.send(out, body) {
+            Ok(()) if connection.has_unsent() => {
+                connection.deadline = after(now, shared.network.write_timeout.0);
+            }
+            Ok(()) => {}
+            Err(_) => self.close(key),
+        }
+        place
+    }
+
+    /// Leaves every connection of this tick in a state in which the poll will tell of it.
+    pub(super) fn settle(&mut self, registry: &Registry, now: Seconds) {
+        for place in 0..self.touched.len() {
+            let key = self.touched[place];
+            let Some(connection) = self.connections.get_mut(key) else {
+                continue;
+            };
+            connection.touched = false;
+            if let Phase::Closing { linger } = connection.phase
+                && !connection.has_unsent()
+            {
+                if !linger {
+                    self.close(key);
+                    continue;
+                }
+                connection.linger();
+                connection.deadline = after(now, LINGER_SECS);
+            }
+            let token = Token(self.first_token + key);
+            if let Err(error) = poll_for(connection, registry, token) {
+                debug!("http: a connection cannot be polled: {error}");
+                self.close(key);
+            } else if connection.takes_requests() && connection.more_to_read {
+                // It was waiting for its answers to be taken.
+                if !self.unfinished.contains(&key) {
+                    self.unfinished.push(key);
+                }
+            }
+        }
+    }
+
+    /// Once a second: closes what is overdue, and lets starved listeners try again.
+    pub(super) fn check_deadlines(&mut self, now: Seconds) {
+        if now == self.checked {
+            return;
+        }
+        self.checked = now;
+        self.connections
+            .retain(|_, connection| connection.deadline >= now);
+        for listener in &mut self.listeners {
+            listener.starved = false;
+        }
+        if self.connections.is_empty() {
+            self.connections.shrink_to_fit();
+        }
+    }
+
+    /// Takes no more connections, and keeps only those that are owed something.
+    pub(super) fn stop_taking(&mut self, now: Seconds, longest_secs: u32) {
+        self.listeners.clear();
+        self.unfinished.clear();
+        self.connections
+            .retain(|_, connection| connection.has_unsent());
+        for (_, connection) in &mut self.connections {
+            connection.phase = Phase::Closing { linger: false };
+            connection.deadline = connection.deadline.min(after(now, longest_secs));
+        }
+    }
+}
+
+fn after(now: Seconds, secs: u32) -> Seconds {
+    Seconds(now.0.saturating_add(secs))
+}
+
+fn is_starved(error: &io::Error) -> bool {
+    let codes = [libc::EMFILE, libc::ENFILE, libc::ENOBUFS, libc::ENOMEM];
+    error
+        .raw_os_error()
+        .is_some_and(|code| codes.contains(&code))
+}
+
+/// Asks the poll for what this connection waits for, if it has not been asked already.
+fn poll_for(connection: &mut Connection, registry: &Registry, token: Token) -> io::Result<()> {
+    let (interest, readiness) = match connection.has_unsent() {
+        true => (
+            Interest::InputAndRoom,
+            Readiness::READABLE | Readiness::WRITABLE,
+        ),
+        false => (Interest::Input, Readiness::READABLE),
+    };
+    let before = connection.interest;
+    if before == interest || (before, interest) == (Interest::InputAndRoom, Interest::Input) {
+        // A readiness too many costs less than a system call.
+        return Ok(());
+    }
+    connection.interest = interest;
+    match before {
+        Interest::Nothing => registry.register(connection.stream_mut(), token, readiness),
+        _ => registry.reregister(connection.stream_mut(), token, readiness),
+    }
+}
+
+/// One connection's turn at the read buffer.
+struct Reading<'w> {
+    connection: &'w mut Connection,
+    requests: &'w mut Requests,
+    tracker: &'w mut Tracker,
+    buffer: &'w mut [u8],
+    key: usize,
+}
+
+impl Reading<'_> {
+    /// Reads and collects until the input is drained, or the turn is over; returns the requests
+    /// taken.
+    fn run(self) -> io::Result<usize> {
+        let Reading {
+            connection,
+            requests,
+            tracker,
+            buffer,
+            key,
+        } = self;
+        let mut filled = connection.take_unread(buffer);
+        let mut taken = 0;
+        // What was left unread may hold whole requests: a turn ended among them.
+        let mut whole = filled > 0;
+        connection.more_to_read = true;
+        while connection.more_to_read {
+            if !whole {
+                let Some(length) = connection.read(&mut buffer[filled..])? else {
+                    connection.more_to_read = false;
+                    break;
+                };
+                if length == 0 {
+                    connection.more_to_read = false;
+                    connection.phase = Phase::Closing { linger: false };
+                    break;
+                }
+                // A read that does not fill the buffer has drained the socket (epoll(7)); the end
+                // of the input comes with an event of its own.
+                connection.more_to_read = filled + length == buffer.len();
+                filled += length;
+            }
+            let used = collect(
+                connection,
+                requests,
+                tracker,
+                key,
+                &buffer[..filled],
+                &mut taken,
+            );
+            buffer.copy_within(used..filled, 0);
+            filled -= used;
+            if let Phase::Closing { .. } = connection.phase {
+                connection.more_to_read = false;
+                filled = 0;
+            }
+            if taken >= REQUESTS_PER_TICK {
+                connection.more_to_read = true;
+                break;
+            }
+            whole = false;
+        }
+        connection.keep_unread(&buffer[..filled]);
+        Ok(taken)
+    }
+}
+
+/// Collects the whole requests at the front of `bytes`, up to what a tick takes; returns the bytes
+/// used.
+fn collect(
+    connection: &mut Connection,
+    requests: &mut Requests,
+    tracker: &mut Tracker,
+    key: usize,
+    bytes: &[u8],
+    taken: &mut usize,
+) -> usize {
+    let mut used = 0;
+    if connection.phase == Phase::Proxy {
+        match proxy::parse(bytes) {
+            Ok(proxy::Status::Complete { client, consumed }) => {
+                connection.client =
+                    client.map_or(connection.client, |addr| addr.ip().to_canonical());
+                connection.phase = Phase::Open;
+                used = consumed;
+            }
+            Ok(proxy::Status::Partial) => return 0,
+            Err(proxy::Malformed) => {
+                debug!("http: a trusted proxy did not begin with the PROXY protocol");
+                connection.phase = Phase::Closing { linger: false };
+                return 0;
+            }
+        }
+    }
+    while connection.phase == Phase::Open && *taken < REQUESTS_PER_TICK && used < bytes.len() {
+        match http::parse(&bytes[used..]) {
+            Ok(http::Status::Complete { request, consumed }) => {
+                used += consumed;
+                *taken += 1;
+                if !requests.collect(tracker, key, &request, connection.client) {
+                    connection.phase = Phase::Closing {
+                        linger: used < bytes.len(),
+                    };
+                }
+            }
+            Ok(http::Status::Partial) => break,
+            Err(malformed) => {
+                *taken += 1;
+                requests.collect_malformed(key, malformed);
+                connection.phase = Phase::Closing { linger: true };
+            }
+        }
+    }
+    used
+}

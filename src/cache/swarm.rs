@@ -215,8 +215,14 @@ fn choice<const N: usize>(rows: &impl Rows<N>, asker: Asker) -> (Window, usize) 
     } else {
         rows.seeders()
     };
-    let own = asker.row.filter(|&row| row >= start).unwrap_or(end);
-    (Window { start, own }, end - start - usize::from(own < end))
+    let own = asker.row.filter(|&row| row >= start);
+    let left_out = usize::from(own.is_some());
+    let window = Window {
+        start,
+        own: own.unwrap_or(end),
+        left_out,
+    };
+    (window, end - start - left_out)
 }
 
 /// How many peers an asker could get.
@@ -267,7 +273,10 @@ pub(super) fn pick<const N: usize>(
 /// Candidates as rows: those from `start` on, without the asker's own.
 struct Window {
     start: usize,
+    /// The asker's own row, or where the rows end.
     own: usize,
+    /// Whether `own` is a row.
+    left_out: usize,
 }
 
 impl Window {
@@ -275,7 +284,7 @@ impl Window {
     fn rows(&self, from: usize, to: usize) -> [std::ops::Range<usize>; 2] {
         let (from, to) = (self.start + from, self.start + to);
         let before = from.min(self.own)..to.min(self.own);
-        let after = (from.max(self.own) + 1)..(to.max(self.own) + 1);
+        let after = from.max(self.own) + self.left_out..to.max(self.own) + self.left_out;
         [before, after]
     }
 }

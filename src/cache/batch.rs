@@ -188,6 +188,8 @@ impl Batch {
         self.answers
             .resize_with(self.queries.len(), Answer::default);
         self.arena.clear();
+        // The head room of answers without peers, lest they share that of the first with peers.
+        self.arena.resize(HEAD_ROOM, 0);
     }
 
     /// Begins the peers of an answer.

@@ -115,14 +115,18 @@ impl Driver for Memory {
                 let slice = TORRENTS_A_SLICE.min(most - looked_at);
                 let swept = self.shared.lock(shard).sweep(now, slice, limits);
                 looked_at += swept.looked_at;
-                if looked_at >= most {
-                    return looked_at;
-                }
                 if swept.whole {
                     break;
                 }
+                if looked_at >= most {
+                    return looked_at;
+                }
             }
+            // Even when the slice ends here, or the next one would begin this shard again.
             sweeping.store(shard + 1, Ordering::Relaxed);
+            if looked_at >= most {
+                break;
+            }
         }
         looked_at
     }

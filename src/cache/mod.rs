@@ -6,11 +6,19 @@ mod batch;
 mod index;
 mod large;
 mod memory;
+#[cfg(test)]
+mod memory_model_tests;
+#[cfg(test)]
+mod memory_sweep_tests;
 mod pages;
 mod shard;
 mod snapshot;
 mod swarm;
 mod table;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod twin;
 
 pub use batch::{Announce, Answer, Batch, Families, HEAD_ROOM, Query};
 pub use memory::{Memory, MemorySettings};
@@ -24,8 +32,8 @@ pub trait Driver: Send + Sync {
     /// A handle for one worker. `seed` starts its choice of peers.
     fn open(&self, seed: u64) -> Result<Box<dyn Cache>, CacheError>;
 
-    /// Removes expired peers in a slice of at most about `most` rows, going on where the last
-    /// slice ended; returns the rows looked at.
+    /// Removes expired peers in a slice of about `most` torrents, going on where the last slice
+    /// ended; returns the torrents looked at.
     fn sweep(&self, now: Seconds, most: usize) -> usize;
 
     /// What the cache holds.

@@ -12,8 +12,12 @@ use foldhash::fast::FixedState;
 use hashbrown::HashTable;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Rows of one swarm looked at under one lock: about a hundred microseconds.
+/// Rows looked at under one lock: about a hundred microseconds.
 const ROWS_A_SLICE: usize = 16 * 1024;
+/// Rows that a torrent counts as even when it has fewer: it must be fetched, too.
+const ROWS_A_TORRENT: usize = 4;
+/// A torrent that has been without peers for longer has been so for as long as this: 68 years.
+const LONG_AGO_SECS: u32 = u32::MAX / 2;
 
 /// What all shards together may hold, and do.
 #[derive(Debug)]
@@ -192,12 +196,15 @@ impl Shard {
         } else {
             Ok(None)
         };
-        if let (Some(other), Ok(_)) = (announce.other, row) {
+        let other_row = match (announce.other, row) {
             // Its own address got a place; that the second found none is no reason to refuse it.
-            let _ = self.join(place, announce, other, now, limits);
-        }
+            (Some(other), Ok(_)) => self
+                .join(place, announce, other, now, limits)
+                .unwrap_or(None),
+            _ => None,
+        };
         match row {
-            Ok(row) => self.answer(place, announce, row, dice, answer),
+            Ok(row) => self.answer(place, announce, (row, other_row), dice, answer),
             Err(NoRoom) => answer.refuse(self.counts_at(place)),
         }
     }
@@ -274,7 +281,7 @@ impl Shard {
         &mut self,
         place: usize,
         announce: &Announce,
-        row: Option<usize>,
+        (own_row, other_row): (Option<usize>, Option<usize>),
         dice: &mut fastrand::Rng,
         mut answer: OpenAnswer<'_>,
     ) -> Answer {
@@ -282,8 +289,13 @@ impl Shard {
         let torrent = self.torrents.get_mut(place);
         let (v4, v6) = (self.v4.rows(&mut torrent.v4), self.v6.rows(&mut torrent.v6));
         let is_v4 = matches!(announce.peer, Endpoint::V4(_));
-        let v4_asker = Asker::new(announce.role, row.filter(|_| is_v4));
-        let v6_asker = Asker::new(announce.role, row.filter(|_| !is_v4));
+        let (v4_row, v6_row) = if is_v4 {
+            (own_row, other_row)
+        } else {
+            (other_row, own_row)
+        };
+        let v4_asker = Asker::new(announce.role, v4_row);
+        let v6_asker = Asker::new(announce.role, v6_row);
         let want = usize::from(announce.want);
         let (want_v4, want_v6) = if is_v4 {
             let own = want.min(swarm::candidates(&v4, v4_asker));
@@ -311,7 +323,8 @@ impl Shard {
         let mut rows_left = ROWS_A_SLICE;
         while self.cursor.torrents > 0 && looked_at < most && rows_left > 0 {
             let place = self.cursor.torrents - 1;
-            rows_left = self.sweep_torrent(place, now, rows_left, limits);
+            let rows = self.sweep_torrent(place, now, rows_left, limits);
+            rows_left = rows_left.saturating_sub(rows);
             if self.cursor.rows.is_none() {
                 looked_at += 1;
                 self.cursor.torrents = place;
@@ -328,26 +341,22 @@ impl Shard {
         }
     }
 
-    /// Goes on with one torrent; returns how many more rows the slice may look at.
-    fn sweep_torrent(
-        &mut self,
-        place: usize,
-        now: Seconds,
-        rows_left: usize,
-        limits: &Limits,
-    ) -> usize {
+    /// Goes on with one torrent, `most` rows at most; returns the rows it counts as.
+    fn sweep_torrent(&mut self, place: usize, now: Seconds, most: usize, limits: &Limits) -> usize {
         let moment = (self.ages, self.ages.moment(now.0));
         let (v4_end, v6_end) = self.cursor.rows.unwrap_or((usize::MAX, usize::MAX));
         let torrent = self.torrents.get_mut(place);
         let was_empty = torrent.is_empty();
         let (v4, v6) = (&mut torrent.v4, &mut torrent.v6);
-        let (v4_end, gone_v4) = self.v4.expire(v4, moment, v4_end, rows_left);
-        let (v6_end, gone_v6) = self.v6.expire(v6, moment, v6_end, rows_left);
+        let swept_v4 = self.v4.expire(v4, moment, v4_end, most);
+        let swept_v6 = self
+            .v6
+            .expire(v6, moment, v6_end, most - swept_v4.looked_at);
         let mut moved = (None, None);
-        if gone_v4 > 0 {
+        if swept_v4.gone > 0 {
             moved.0 = self.v4.shrink(v4, place as u32);
         }
-        if gone_v6 > 0 {
+        if swept_v6.gone > 0 {
             moved.1 = self.v6.shrink(v6, place as u32);
         }
         if torrent.is_empty() && !was_empty {
@@ -355,24 +364,19 @@ impl Shard {
         }
         limits
             .peers
-            .fetch_sub((gone_v4 + gone_v6) as u64, Ordering::Relaxed);
+            .fetch_sub((swept_v4.gone + swept_v6.gone) as u64, Ordering::Relaxed);
         self.follow(&Endpoint::V4([0; 6]), moved.0);
         self.follow(&Endpoint::V6([0; 18]), moved.1);
-        self.cursor.rows = ((v4_end, v6_end) != (0, 0)).then_some((v4_end, v6_end));
-        // A torrent counts as a few rows even when it has fewer: it must be fetched, too.
-        let looked_at = if self.cursor.rows.is_some() {
-            rows_left
-        } else {
-            4
-        };
-        rows_left - looked_at.min(rows_left)
+        let ends = (swept_v4.end, swept_v6.end);
+        self.cursor.rows = (ends != (0, 0)).then_some(ends);
+        ROWS_A_TORRENT.max(swept_v4.looked_at + swept_v6.looked_at)
     }
 
     /// Forgets a torrent without peers, unless its `downloaded` count is still of interest.
     fn drop_if_empty(&mut self, place: usize, now: Seconds, limits: &Limits) {
         let torrent = *self.torrents.get(place);
         let kept = torrent.downloaded > 0
-            && now.0.saturating_sub(torrent.v4.note()) < self.counts_lifetime_secs
+            && now.0.wrapping_sub(torrent.v4.note()) < self.counts_lifetime_secs
             && !limits.crowded();
         if !torrent.is_empty() || kept {
             return;
@@ -440,7 +444,10 @@ impl Shard {
     pub(super) fn note_empty(&mut self, place: usize, now: Seconds, secs: u32) {
         let torrent = self.torrents.get_mut(place);
         if torrent.is_empty() {
-            torrent.v4.set_note(now.0.saturating_sub(secs));
+            // It may be longer than this process runs: notes wrap around.
+            torrent
+                .v4
+                .set_note(now.0.wrapping_sub(secs.min(LONG_AGO_SECS)));
         }
     }
 

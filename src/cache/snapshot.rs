@@ -1,16 +1,17 @@
 //! Swarms on disk, so that a restart forgets nothing.
 //!
 //! ```text
-//! "chihaya swarms 1"  wall clock u64  seconds a unit of age u32  peer ids kept u8
+//! "chihaya swarms 1"  wall clock u64  seconds a unit of age u32  peer ids kept u8  crc32 u32
 //! chunk*              length u32  crc32 u32  torrent*
-//! end                 length 0
+//! end                 length 0  crc32 u32
 //! torrent             info-hash [20]  downloaded u32  empty for u32  family (v4)  family (v6)
 //! family              seeders u32  rows u32  addresses  marks  peer ids (if kept)
 //! ```
 //!
 //! Numbers are little-endian. A mark's moment is replaced by its age in units; a torrent without
-//! peers has the seconds it has been without them. A damaged chunk ends the reading; what stands
-//! before it is kept.
+//! peers has the seconds it has been without them. The checksum of a chunk covers its length, too:
+//! a changed one must not pass for the end. A damaged chunk ends the reading; what stands before it
+//! is kept.
 
 use super::memory::Shared;
 use super::shard::{RestoredPeer, Shard};
@@ -20,6 +21,8 @@ use crate::model::{Endpoint, InfoHash, PeerId, Seconds};
 use std::io::{Read, Write};
 
 const MAGIC: &[u8; 16] = b"chihaya swarms 1";
+/// Bytes of the head before its checksum.
+const HEAD_BYTES: usize = 16 + 8 + 4 + 1;
 /// Torrents of a chunk, copied under one lock.
 const TORRENTS_A_CHUNK: usize = 1024;
 /// Bytes of a chunk at most: a thousand torrents, one of them as large as a swarm can be.
@@ -65,10 +68,12 @@ pub(super) fn save(
     now: Seconds,
     wall_secs: u64,
 ) -> Result<(), SnapshotError> {
-    to.write_all(MAGIC)?;
-    to.write_all(&wall_secs.to_le_bytes())?;
-    to.write_all(&shared.ages.unit_secs().to_le_bytes())?;
-    to.write_all(&[shared.keeps_peer_ids.into()])?;
+    let mut head = MAGIC.to_vec();
+    head.extend_from_slice(&wall_secs.to_le_bytes());
+    head.extend_from_slice(&shared.ages.unit_secs().to_le_bytes());
+    head.push(shared.keeps_peer_ids.into());
+    to.write_all(&head)?;
+    to.write_all(&crc32fast::hash(&head).to_le_bytes())?;
     let mut chunk = Vec::new();
     for shard in 0..shared.shards.len() {
         let mut from = 0;
@@ -79,13 +84,26 @@ pub(super) fn save(
                 break;
             }
             from += torrents;
-            to.write_all(&(chunk.len() as u32).to_le_bytes())?;
-            to.write_all(&crc32fast::hash(&chunk).to_le_bytes())?;
-            to.write_all(&chunk)?;
+            write_chunk(to, &chunk)?;
         }
     }
-    to.write_all(&0u32.to_le_bytes())?;
+    write_chunk(to, &[])
+}
+
+/// Writes a chunk; an empty one is the end.
+fn write_chunk(to: &mut dyn Write, chunk: &[u8]) -> Result<(), SnapshotError> {
+    let length = chunk.len() as u32;
+    to.write_all(&length.to_le_bytes())?;
+    to.write_all(&chunk_crc(length, chunk).to_le_bytes())?;
+    to.write_all(chunk)?;
     Ok(())
+}
+
+fn chunk_crc(length: u32, chunk: &[u8]) -> u32 {
+    let mut crc = crc32fast::Hasher::new();
+    crc.update(&length.to_le_bytes());
+    crc.update(chunk);
+    crc.finalize()
 }
 
 fn copy_torrents(shard: &mut Shard, from: usize, now: Seconds, chunk: &mut Vec<u8>) -> usize {
@@ -94,7 +112,7 @@ fn copy_torrents(shard: &mut Shard, from: usize, now: Seconds, chunk: &mut Vec<u
     for place in from..end {
         let mut torrent = *shard.torrents.get(place);
         let empty_secs = match torrent.is_empty() {
-            true => now.0.saturating_sub(torrent.v4.note()),
+            true => now.0.wrapping_sub(torrent.v4.note()),
             false => 0,
         };
         chunk.extend_from_slice(&torrent.info_hash.0);
@@ -136,12 +154,17 @@ pub(super) fn restore(
     now: Seconds,
     wall_secs: u64,
 ) -> Result<(), SnapshotError> {
-    let mut head = [0; 29];
+    let mut head = [0; HEAD_BYTES];
+    let mut crc = [0; 4];
     from.read_exact(&mut head)
+        .and_then(|()| from.read_exact(&mut crc))
         .map_err(|_| SnapshotError::Foreign)?;
     let mut fields = Fields(&head);
     if fields.take::<16>() != Some(*MAGIC) {
         return Err(SnapshotError::Foreign);
+    }
+    if crc32fast::hash(&head).to_le_bytes() != crc {
+        return Err(SnapshotError::Damaged { torrents: 0 });
     }
     let saved_at = fields.take().map_or(0, u64::from_le_bytes);
     let mut reading = Reading {
@@ -174,17 +197,14 @@ fn read_chunk(from: &mut dyn Read, chunk: &mut Vec<u8>) -> Option<bool> {
         from.read_exact(&mut number).ok()?;
         Some(u32::from_le_bytes(number))
     };
-    let length = u32_of(from)?;
-    if length == 0 {
-        return Some(false);
-    }
+    let (length, crc) = (u32_of(from)?, u32_of(from)?);
     if length > MAX_CHUNK_BYTES {
         return None;
     }
-    let crc = u32_of(from)?;
     chunk.clear();
     from.take(length.into()).read_to_end(chunk).ok()?;
-    (chunk.len() == length as usize && crc32fast::hash(chunk) == crc).then_some(true)
+    let whole = chunk.len() == length as usize && chunk_crc(length, chunk) == crc;
+    whole.then_some(length > 0)
 }
 
 impl Reading<'_> {

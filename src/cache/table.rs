@@ -231,6 +231,11 @@ impl<const N: usize> Tables<N> {
             table: &mut table,
             hasher: &hasher,
         };
+        // A sweep may take all the rows of a large table at once.
+        *handle = Handle::default();
+        if old.addresses().is_empty() {
+            return moved;
+        }
         let fits = |capacity: &u8| usize::from(*capacity) >= old.addresses().len();
         let class = CAPACITIES
             .iter()
@@ -261,15 +266,14 @@ impl<const N: usize> Tables<N> {
         }
     }
 
-    /// Removes expired peers from the rows before `end`, last row first, `most` at most; returns
-    /// where to go on (0: done) and how many went.
+    /// Removes expired peers from the rows before `end`, last row first, looking at `most` of them.
     pub(super) fn expire(
         &mut self,
         handle: &mut Handle,
         (ages, now): (Ages, Moment),
         end: usize,
         most: usize,
-    ) -> (usize, usize) {
+    ) -> Expired {
         let mut rows = self.rows(handle);
         let end = end.min(rows.addresses().len());
         let start = end.saturating_sub(most);
@@ -280,8 +284,21 @@ impl<const N: usize> Tables<N> {
                 gone += 1;
             }
         }
-        (start, gone)
+        Expired {
+            end: start,
+            looked_at: end - start,
+            gone,
+        }
     }
+}
+
+/// What a slice of a sweep did to the rows of a swarm.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Expired {
+    /// Where to go on: rows before this one are still to be looked at.
+    pub(super) end: usize,
+    pub(super) looked_at: usize,
+    pub(super) gone: usize,
 }
 
 /// The rows of one swarm, wherever they are.

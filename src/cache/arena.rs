@@ -16,10 +16,11 @@ pub(super) struct Arena {
     blocks: u32,
 }
 
-/// A block has moved to `slot`; its owner must know.
+/// A block has moved; its owner must know.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Moved {
     pub(super) owner: u32,
+    pub(super) from: u32,
     pub(super) slot: u32,
 }
 
@@ -88,7 +89,11 @@ impl Arena {
                 .whole(slot)
                 .first_chunk()
                 .map_or(0, |bytes| u32::from_le_bytes(*bytes));
-            Moved { owner, slot }
+            Moved {
+                owner,
+                from: last,
+                slot,
+            }
         });
         self.blocks = last;
         // One empty page is kept, or a swarm that comes and goes would allocate each time.
@@ -127,6 +132,7 @@ mod tests {
             arena.remove(3),
             Some(Moved {
                 owner: 198,
+                from: 198,
                 slot: 3
             })
         );
@@ -135,6 +141,7 @@ mod tests {
             arena.remove(3),
             Some(Moved {
                 owner: 197,
+                from: 197,
                 slot: 3
             })
         );

@@ -1,6 +1,6 @@
 //! What a worker asks of the cache in one tick, and what it gets.
 
-use super::swarm::{self, Asker, Rows};
+use super::pick::Window;
 use crate::model::{Counts, Endpoint, Event, InfoHash, PeerId, Role};
 use std::ops::Range;
 
@@ -218,16 +218,14 @@ pub(super) struct OpenAnswer<'b> {
 }
 
 impl OpenAnswer<'_> {
-    /// Copies peers from these rows.
-    pub(super) fn copy<const N: usize>(
-        &mut self,
-        rows: &impl Rows<N>,
-        asker: Asker,
-        want: usize,
-        dice: &mut fastrand::Rng,
-    ) {
+    /// Where to copy peers to, so many at most.
+    pub(super) fn window(&mut self, want: usize) -> Window<'_> {
         let peer_ids = self.wants_peer_ids.then_some(&mut *self.peer_ids);
-        swarm::pick(rows, asker, want, dice, self.arena, peer_ids);
+        Window {
+            want,
+            out: self.arena,
+            peer_ids,
+        }
     }
 
     /// Marks the end of the IPv4 peers: the IPv6 peers follow.

@@ -1,188 +1,131 @@
-//! Rows of a swarm too large to search from end to end: columns of their own and an [`Index`].
+//! Where the peers of a large swarm are: in buckets, by a keyed hash of their address.
+//!
+//! A swarm that outgrows a block becomes many blocks, so that searching stays short and nothing is
+//! ever copied or hashed anew as a whole: the buckets grow by linear hashing, one split at a time,
+//! in a fixed order, as the rows become more. (Litwin, "Linear hashing", 1980.) With `2^k ≤ b <
+//! 2^(k+1)` buckets, those below `b - 2^k` and those from `2^k` on have been split this round.
+//!
+//! Seeders and leechers have buckets of their own, so that either can be drawn from alone. The hash
+//! is keyed, as peers choose their ports, and some their addresses: buckets stay even.
 
-use super::index::{Index, MAX_ROWS};
-use super::swarm::{Mark, Rows};
-use crate::model::PeerId;
-use foldhash::fast::FixedState;
+use super::block::Handle;
 
-/// Columns grow by this part of themselves: an eighth more address space, a sixteenth in the mean.
-const GROWTH: usize = 8;
+/// Rows a bucket may have in the mean before there is one more; unsplit ones have up to twice as
+/// many, and a search looks at about 40.
+const MOST_MEAN_ROWS: usize = 28;
+/// Rows a bucket must have in the mean, or there is one less.
+const LEAST_MEAN_ROWS: usize = 12;
 
+/// One role's buckets.
 #[derive(Debug)]
-pub(super) struct Large<const N: usize> {
-    pub(super) owner: u32,
+pub(super) struct Side {
+    pub(super) buckets: Vec<Handle>,
+    pub(super) rows: usize,
+    /// No bucket has more rows.
+    pub(super) tallest: usize,
+}
+
+impl Default for Side {
+    fn default() -> Side {
+        Side {
+            buckets: vec![Handle::default()],
+            rows: 0,
+            tallest: 0,
+        }
+    }
+}
+
+/// The buckets of a swarm.
+#[derive(Debug, Default)]
+pub(super) struct Large {
+    pub(super) seeders: Side,
+    pub(super) leechers: Side,
     pub(super) partial_seeds: u32,
-    seeders: usize,
-    addresses: Vec<[u8; N]>,
-    marks: Vec<u8>,
-    peer_ids: Vec<[u8; 20]>,
-    index: Index,
 }
 
-impl<const N: usize> Large<N> {
-    /// Copies the rows of a smaller place, with room for more.
-    pub(super) fn from_rows(owner: u32, rows: &impl Rows<N>, hasher: &FixedState) -> Large<N> {
-        let capacity = grown(rows.addresses().len());
-        let addresses = with_capacity(rows.addresses(), capacity);
-        let marks = with_capacity(rows.marks(), capacity);
-        let partial_seeds = marks
-            .iter()
-            .filter(|mark| Mark(**mark).partial_seed())
-            .count() as u32;
-        let peer_ids = match rows.peer_ids() {
-            [] => Vec::new(),
-            peer_ids => with_capacity(peer_ids, capacity),
-        };
-        Large {
-            owner,
-            partial_seeds,
-            seeders: rows.seeders(),
-            index: Index::build(&addresses, addresses.capacity(), hasher),
-            addresses,
-            marks,
-            peer_ids,
+impl Large {
+    pub(super) fn side(&self, seeder: bool) -> &Side {
+        if seeder {
+            &self.seeders
+        } else {
+            &self.leechers
         }
     }
 
-    /// Seeders and rows.
-    pub(super) fn size(&self) -> (usize, usize) {
-        (self.seeders, self.addresses.len())
-    }
-
-    pub(super) fn is_full(&self) -> bool {
-        self.addresses.len() >= MAX_ROWS - 1
-    }
-
-    /// Makes room for one more row, or gives back what has long been empty.
-    pub(super) fn fit(&mut self, hasher: &FixedState) {
-        let (rows, capacity) = (self.addresses.len(), self.addresses.capacity());
-        if rows < capacity && rows >= capacity - capacity / 3 {
-            return;
-        }
-        let capacity = grown(rows);
-        fit_column(&mut self.addresses, capacity);
-        fit_column(&mut self.marks, capacity);
-        if self.peer_ids.capacity() > 0 {
-            fit_column(&mut self.peer_ids, capacity);
-        }
-        self.index = Index::build(&self.addresses, self.addresses.capacity(), hasher);
-    }
-}
-
-fn grown(rows: usize) -> usize {
-    (rows + rows / GROWTH + 1).min(MAX_ROWS - 1)
-}
-
-fn with_capacity<T: Copy>(column: &[T], capacity: usize) -> Vec<T> {
-    let mut copy = Vec::with_capacity(capacity);
-    copy.extend_from_slice(column);
-    copy
-}
-
-fn fit_column<T>(column: &mut Vec<T>, capacity: usize) {
-    if capacity < column.capacity() {
-        column.shrink_to(capacity);
-    } else {
-        column.reserve_exact(capacity - column.len());
-    }
-}
-
-/// A [`Large`] and the key of its index.
-pub(super) struct LargeRows<'t, const N: usize> {
-    pub(super) table: &'t mut Large<N>,
-    pub(super) hasher: &'t FixedState,
-}
-
-impl<const N: usize> LargeRows<'_, N> {
-    fn slot(&self, row: usize) -> Option<usize> {
-        let Large {
-            addresses, index, ..
-        } = &*self.table;
-        index
-            .find(addresses, addresses.get(row)?, self.hasher)
-            .map(|(slot, _)| slot)
-    }
-}
-
-impl<const N: usize> Rows<N> for LargeRows<'_, N> {
-    fn addresses(&self) -> &[[u8; N]] {
-        &self.table.addresses
-    }
-
-    fn marks(&self) -> &[u8] {
-        &self.table.marks
-    }
-
-    fn peer_ids(&self) -> &[[u8; 20]] {
-        &self.table.peer_ids
-    }
-
-    fn seeders(&self) -> usize {
-        self.table.seeders
-    }
-
-    fn set_seeders(&mut self, seeders: usize) {
-        self.table.seeders = seeders;
-    }
-
-    fn set_mark(&mut self, row: usize, mark: Mark) {
-        self.table.partial_seeds -= u32::from(Mark(self.table.marks[row]).partial_seed());
-        self.table.partial_seeds += u32::from(mark.partial_seed());
-        self.table.marks[row] = mark.0;
-    }
-
-    fn set_peer_id(&mut self, row: usize, peer_id: &PeerId) {
-        if let Some(place) = self.table.peer_ids.get_mut(row) {
-            *place = peer_id.0;
+    pub(super) fn side_mut(&mut self, seeder: bool) -> &mut Side {
+        if seeder {
+            &mut self.seeders
+        } else {
+            &mut self.leechers
         }
     }
 
-    fn find(&self, address: &[u8; N]) -> Option<usize> {
-        let Large {
-            addresses, index, ..
-        } = &*self.table;
-        index
-            .find(addresses, address, self.hasher)
-            .map(|(_, row)| row)
+    pub(super) fn rows(&self) -> usize {
+        self.seeders.rows + self.leechers.rows
     }
 
-    fn push(&mut self, address: &[u8; N], mark: Mark, peer_id: &PeerId) {
-        let table = &mut *self.table;
-        table.addresses.push(*address);
-        table.marks.push(mark.0);
-        table.partial_seeds += u32::from(mark.partial_seed());
-        if table.peer_ids.capacity() > 0 {
-            table.peer_ids.push(peer_id.0);
+    pub(super) fn buckets(&self) -> usize {
+        self.seeders.buckets.len() + self.leechers.buckets.len()
+    }
+}
+
+impl Side {
+    /// The bucket of a hash.
+    pub(super) fn bucket_of(&self, hash: u64) -> usize {
+        let round = 1 << self.buckets.len().ilog2();
+        let bucket = hash as usize & (2 * round - 1);
+        if bucket < self.buckets.len() {
+            bucket
+        } else {
+            bucket - round
         }
-        table
-            .index
-            .insert(&table.addresses, table.addresses.len() - 1, self.hasher);
     }
 
-    fn pop(&mut self) {
-        if let Some(slot) = self.slot(self.table.addresses.len() - 1) {
-            self.table
-                .index
-                .remove(&self.table.addresses, slot, self.hasher);
-        }
-        let table = &mut *self.table;
-        table.addresses.pop();
-        let mark = table.marks.pop();
-        table.partial_seeds -= u32::from(mark.is_some_and(|mark| Mark(mark).partial_seed()));
-        table.peer_ids.pop();
+    /// Whether one more row wants one more bucket.
+    pub(super) fn wants_split(&self) -> bool {
+        self.rows >= self.buckets.len() * MOST_MEAN_ROWS
     }
 
-    fn swap(&mut self, a: usize, b: usize) {
-        let slots = (self.slot(a), self.slot(b));
-        let table = &mut *self.table;
-        table.addresses.swap(a, b);
-        table.marks.swap(a, b);
-        if !table.peer_ids.is_empty() {
-            table.peer_ids.swap(a, b);
+    /// Whether there are more buckets than the rows need.
+    pub(super) fn wants_merge(&self) -> bool {
+        self.buckets.len() > 1 && self.rows < self.buckets.len() * LEAST_MEAN_ROWS
+    }
+
+    /// The bucket that the last one was split from, the first if there is no other.
+    pub(super) fn origin_of_last(&self) -> usize {
+        let last = self.buckets.len() - 1;
+        last.checked_ilog2().map_or(0, |round| last - (1 << round))
+    }
+
+    /// Looks for the tallest bucket again: once a round, as buckets also become smaller.
+    pub(super) fn measure(&mut self) {
+        if self.buckets.len().is_power_of_two() {
+            self.tallest = self.buckets.iter().map(Handle::rows).max().unwrap_or(0);
         }
-        if let (Some(slot_a), Some(slot_b)) = slots {
-            table.index.set(slot_a, b);
-            table.index.set(slot_b, a);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_split_parts_one_bucket_and_leaves_the_others() {
+        let mut side = Side::default();
+        let hashes: Vec<u64> = (0..5000u64)
+            .map(|i| i.wrapping_mul(0x9e37_79b9_7f4a_7c15))
+            .collect();
+        for _ in 0..300 {
+            let before: Vec<_> = hashes.iter().map(|hash| side.bucket_of(*hash)).collect();
+            side.buckets.push(Handle::default());
+            let (last, origin) = (side.buckets.len() - 1, side.origin_of_last());
+            for (hash, before) in hashes.iter().zip(before) {
+                let now = side.bucket_of(*hash);
+                assert!(
+                    now == before || (now == last && before == origin),
+                    "{before} to {now}"
+                );
+            }
         }
     }
 }

@@ -1,10 +1,10 @@
 //! The default cache: all swarms in this process, in shards with a mutex each.
 
 use super::batch::{Answer, Batch, Query};
-use super::index::hash_bytes;
+use super::hash::hash_bytes;
+use super::mark::Ages;
 use super::shard::{Limits, Shard};
 use super::snapshot::{self, SnapshotError};
-use super::swarm::Ages;
 use super::{Cache, CacheError, Driver, Totals};
 use crate::model::{Counts, InfoHash, Seconds};
 use foldhash::fast::FixedState;

@@ -116,7 +116,7 @@ fn whole_swarms_expire() {
 }
 
 #[test]
-fn row_numbers_need_a_third_byte() {
+fn a_swarm_of_seventy_thousand_comes_and_goes() {
     const ROWS: u32 = 70_000;
     let driver = Memory::new(&SETTINGS);
     let mut client = Client::new(&driver, 1);

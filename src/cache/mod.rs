@@ -3,17 +3,19 @@
 
 mod arena;
 mod batch;
-mod index;
+mod block;
+mod hash;
 mod large;
+mod mark;
 mod memory;
 #[cfg(test)]
 mod memory_model_tests;
 #[cfg(test)]
 mod memory_sweep_tests;
 mod pages;
+mod pick;
 mod shard;
 mod snapshot;
-mod swarm;
 mod table;
 #[cfg(test)]
 mod testing;

@@ -1,11 +1,12 @@
 //! A shard: torrents in packed pages, a hash table of their places, and the rows of their peers.
 
-use super::arena::Moved;
 use super::batch::{Announce, Answer, OpenAnswer};
-use super::index::hash_bytes;
+use super::block::{Handle, Row};
+use super::hash::hash_bytes;
+use super::mark::{Ages, Mark, Moment};
 use super::pages::Pages;
-use super::swarm::{self, Ages, Asker, Mark, Moment, Rows};
-use super::table::{Handle, Tables};
+use super::pick::Asker;
+use super::table::{Place, Tables};
 use super::{MemorySettings, Totals};
 use crate::model::{Counts, Endpoint, Event, InfoHash, Role, Seconds};
 use foldhash::fast::FixedState;
@@ -209,7 +210,7 @@ impl Shard {
         }
     }
 
-    /// Enters or refreshes a peer; returns its row.
+    /// Enters or refreshes a peer; returns where it stands.
     fn join(
         &mut self,
         place: usize,
@@ -217,96 +218,89 @@ impl Shard {
         peer: Endpoint,
         now: Seconds,
         limits: &Limits,
-    ) -> Result<Option<usize>, NoRoom> {
+    ) -> Result<Option<Place>, NoRoom> {
         if !peer.is_reachable() {
             return Ok(None);
         }
         let now = self.ages.moment(now.0);
-        let torrent = self.torrents.get_mut(place);
+        let Shard {
+            torrents, v4, v6, ..
+        } = self;
+        let torrent = torrents.get_mut(place);
         let joined = match &peer {
-            Endpoint::V4(address) => join(
-                &mut self.v4,
-                &mut torrent.v4,
-                place,
-                address,
-                announce,
-                now,
-                limits,
-            )?,
-            Endpoint::V6(address) => join(
-                &mut self.v6,
-                &mut torrent.v6,
-                place,
-                address,
-                announce,
-                now,
-                limits,
-            )?,
+            Endpoint::V4(address) => {
+                join(v4, &mut torrent.v4, place, address, announce, now, limits)?
+            }
+            Endpoint::V6(address) => {
+                join(v6, &mut torrent.v6, place, address, announce, now, limits)?
+            }
         };
         // A client that is known by both its addresses has finished once.
         if joined.completed_now && peer == announce.peer {
             torrent.downloaded = torrent.downloaded.saturating_add(1);
         }
-        self.follow(&peer, joined.moved);
-        Ok(Some(joined.row))
+        self.tell_moved();
+        Ok(Some(joined.place))
     }
 
     /// Removes a peer, if it is there.
     fn leave(&mut self, place: usize, peer: Endpoint, now: Seconds, limits: &Limits) {
-        let torrent = self.torrents.get_mut(place);
+        let Shard {
+            torrents, v4, v6, ..
+        } = self;
+        let torrent = torrents.get_mut(place);
         let was_empty = torrent.is_empty();
-        let moved = match &peer {
-            Endpoint::V4(address) => leave(&mut self.v4, &mut torrent.v4, place, address, limits),
-            Endpoint::V6(address) => leave(&mut self.v6, &mut torrent.v6, place, address, limits),
-        };
+        match &peer {
+            Endpoint::V4(address) => leave(v4, &mut torrent.v4, place, address, limits),
+            Endpoint::V6(address) => leave(v6, &mut torrent.v6, place, address, limits),
+        }
         if torrent.is_empty() && !was_empty {
             torrent.v4.set_note(now.0);
         }
-        self.follow(&peer, moved);
+        self.tell_moved();
     }
 
-    /// Tells the owner of a block where it is now.
-    fn follow(&mut self, family: &Endpoint, moved: Option<Moved>) {
-        let Some(Moved { owner, slot }) = moved else {
-            return;
-        };
-        let torrent = self.torrents.get_mut(owner as usize);
-        match family {
-            Endpoint::V4(_) => torrent.v4.follow(slot),
-            Endpoint::V6(_) => torrent.v6.follow(slot),
-        }
+    /// Tells torrents whose blocks the last change has moved.
+    fn tell_moved(&mut self) {
+        let Shard {
+            torrents, v4, v6, ..
+        } = self;
+        v4.tell_moved(|moved| {
+            torrents.get_mut(moved.owner() as usize).v4.follow(&moved);
+        });
+        v6.tell_moved(|moved| {
+            torrents.get_mut(moved.owner() as usize).v6.follow(&moved);
+        });
     }
 
     fn answer(
         &mut self,
         place: usize,
         announce: &Announce,
-        (own_row, other_row): (Option<usize>, Option<usize>),
+        (own, other): (Option<Place>, Option<Place>),
         dice: &mut fastrand::Rng,
         mut answer: OpenAnswer<'_>,
     ) -> Answer {
         let counts = self.counts_at(place);
-        let torrent = self.torrents.get_mut(place);
-        let (v4, v6) = (self.v4.rows(&mut torrent.v4), self.v6.rows(&mut torrent.v6));
+        let Shard {
+            torrents, v4, v6, ..
+        } = self;
+        let torrent = torrents.get_mut(place);
         let is_v4 = matches!(announce.peer, Endpoint::V4(_));
-        let (v4_row, v6_row) = if is_v4 {
-            (own_row, other_row)
-        } else {
-            (other_row, own_row)
-        };
-        let v4_asker = Asker::new(announce.role, v4_row);
-        let v6_asker = Asker::new(announce.role, v6_row);
+        let (own_v4, own_v6) = if is_v4 { (own, other) } else { (other, own) };
+        let v4_asker = Asker::new(announce.role, own_v4);
+        let v6_asker = Asker::new(announce.role, own_v6);
         let want = usize::from(announce.want);
         let (want_v4, want_v6) = if is_v4 {
-            let own = want.min(swarm::candidates(&v4, v4_asker));
+            let own = want.min(v4.candidates(&torrent.v4, v4_asker));
             (own, announce.families.others(want - own))
         } else {
-            let own = want.min(swarm::candidates(&v6, v6_asker));
+            let own = want.min(v6.candidates(&torrent.v6, v6_asker));
             (announce.families.others(want - own), own)
         };
-        answer.copy(&v4, v4_asker, want_v4, dice);
+        v4.pick(&mut torrent.v4, v4_asker, dice, &mut answer.window(want_v4));
         answer.end_v4();
-        answer.copy(&v6, v6_asker, want_v6, dice);
+        v6.pick(&mut torrent.v6, v6_asker, dice, &mut answer.window(want_v6));
         answer.finish(counts)
     }
 
@@ -345,28 +339,26 @@ impl Shard {
     fn sweep_torrent(&mut self, place: usize, now: Seconds, most: usize, limits: &Limits) -> usize {
         let moment = (self.ages, self.ages.moment(now.0));
         let (v4_end, v6_end) = self.cursor.rows.unwrap_or((usize::MAX, usize::MAX));
-        let torrent = self.torrents.get_mut(place);
+        let Shard {
+            torrents, v4, v6, ..
+        } = self;
+        let torrent = torrents.get_mut(place);
         let was_empty = torrent.is_empty();
-        let (v4, v6) = (&mut torrent.v4, &mut torrent.v6);
-        let swept_v4 = self.v4.expire(v4, moment, v4_end, most);
-        let swept_v6 = self
-            .v6
-            .expire(v6, moment, v6_end, most - swept_v4.looked_at);
-        let mut moved = (None, None);
+        let swept_v4 = v4.expire(&mut torrent.v4, moment, v4_end, most);
+        let left = most.saturating_sub(swept_v4.looked_at);
+        let swept_v6 = v6.expire(&mut torrent.v6, moment, v6_end, left);
         if swept_v4.gone > 0 {
-            moved.0 = self.v4.shrink(v4, place as u32);
+            v4.shrink(&mut torrent.v4, place as u32);
         }
         if swept_v6.gone > 0 {
-            moved.1 = self.v6.shrink(v6, place as u32);
+            v6.shrink(&mut torrent.v6, place as u32);
         }
         if torrent.is_empty() && !was_empty {
             torrent.v4.set_note(now.0);
         }
-        limits
-            .peers
-            .fetch_sub((swept_v4.gone + swept_v6.gone) as u64, Ordering::Relaxed);
-        self.follow(&Endpoint::V4([0; 6]), moved.0);
-        self.follow(&Endpoint::V6([0; 18]), moved.1);
+        let gone = (swept_v4.gone + swept_v6.gone) as u64;
+        limits.peers.fetch_sub(gone, Ordering::Relaxed);
+        self.tell_moved();
         let ends = (swept_v4.end, swept_v6.end);
         self.cursor.rows = (ends != (0, 0)).then_some(ends);
         ROWS_A_TORRENT.max(swept_v4.looked_at + swept_v6.looked_at)
@@ -459,26 +451,19 @@ impl Shard {
         restored: &RestoredPeer,
         limits: &Limits,
     ) {
-        let torrent = self.torrents.get_mut(place);
-        let moved = match peer {
-            Endpoint::V4(address) => put_back(
-                &mut self.v4,
-                &mut torrent.v4,
-                place,
-                address,
-                restored,
-                limits,
-            ),
-            Endpoint::V6(address) => put_back(
-                &mut self.v6,
-                &mut torrent.v6,
-                place,
-                address,
-                restored,
-                limits,
-            ),
-        };
-        self.follow(peer, moved);
+        let Shard {
+            torrents, v4, v6, ..
+        } = self;
+        let torrent = torrents.get_mut(place);
+        match peer {
+            Endpoint::V4(address) => {
+                put_back(v4, &mut torrent.v4, place, address, restored, limits);
+            }
+            Endpoint::V6(address) => {
+                put_back(v6, &mut torrent.v6, place, address, restored, limits);
+            }
+        }
+        self.tell_moved();
     }
 }
 
@@ -487,9 +472,8 @@ impl Shard {
 struct NoRoom;
 
 struct Joined {
-    row: usize,
+    place: Place,
     completed_now: bool,
-    moved: Option<Moved>,
 }
 
 fn join<const N: usize>(
@@ -504,30 +488,33 @@ fn join<const N: usize>(
     let seeder = announce.role == Role::Seeder;
     let partial_seed = announce.role == Role::PartialSeed;
     let completed = announce.event == Event::Completed;
-    let mut rows = tables.rows(handle);
-    if let Some(row) = rows.find(address) {
-        let before = Mark(rows.marks()[row]).completed();
-        rows.set_mark(row, Mark::new(now, before || completed, partial_seed));
-        rows.set_peer_id(row, &announce.peer_id);
-        let row = swarm::set_seeder(&mut rows, row, seeder);
+    let row = |completed| Row {
+        address: *address,
+        mark: Mark::new(now, completed, partial_seed),
+        peer_id: announce.peer_id,
+    };
+    if let Some(place) = tables.find(handle, address, seeder) {
+        let before = tables.row(handle, place).mark.completed();
+        let row = row(before || completed);
+        let Some(place) = tables.refresh(handle, owner as u32, place, &row, seeder) else {
+            limits.peers.fetch_sub(1, Ordering::Relaxed);
+            return Err(NoRoom);
+        };
         return Ok(Joined {
-            row,
+            place,
             completed_now: completed && !before,
-            moved: None,
         });
     }
-    if !limits.peers_left() || !tables.has_place(handle) {
+    if !limits.peers_left() {
         return Err(NoRoom);
     }
-    let moved = tables.make_room(handle, owner as u32);
-    let mark = Mark::new(now, completed, partial_seed);
-    let mut rows = tables.rows(handle);
-    let row = swarm::insert(&mut rows, address, mark, &announce.peer_id, seeder);
+    let place = tables
+        .insert(handle, owner as u32, &row(completed), seeder)
+        .ok_or(NoRoom)?;
     limits.peers.fetch_add(1, Ordering::Relaxed);
     Ok(Joined {
-        row,
+        place,
         completed_now: completed,
-        moved,
     })
 }
 
@@ -537,12 +524,12 @@ fn leave<const N: usize>(
     owner: usize,
     address: &[u8; N],
     limits: &Limits,
-) -> Option<Moved> {
-    let mut rows = tables.rows(handle);
-    let row = rows.find(address)?;
-    swarm::remove(&mut rows, row);
-    limits.peers.fetch_sub(1, Ordering::Relaxed);
-    tables.shrink(handle, owner as u32)
+) {
+    // Most peers that leave have finished.
+    if let Some(place) = tables.find(handle, address, true) {
+        tables.remove(handle, owner as u32, place);
+        limits.peers.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// A peer as a snapshot remembers it, address aside.
@@ -560,20 +547,21 @@ fn put_back<const N: usize>(
     address: &[u8; N],
     restored: &RestoredPeer,
     limits: &Limits,
-) -> Option<Moved> {
-    let known = tables.rows(handle).find(address).is_some();
-    if known || !limits.peers_left() || !tables.has_place(handle) {
-        return None;
+) {
+    let RestoredPeer {
+        mark,
+        peer_id,
+        seeder,
+    } = *restored;
+    if !limits.peers_left() || tables.find(handle, address, seeder).is_some() {
+        return;
     }
-    let moved = tables.make_room(handle, owner as u32);
-    let mut rows = tables.rows(handle);
-    swarm::insert(
-        &mut rows,
-        address,
-        restored.mark,
-        &restored.peer_id,
-        restored.seeder,
-    );
-    limits.peers.fetch_add(1, Ordering::Relaxed);
-    moved
+    let row = Row {
+        address: *address,
+        mark,
+        peer_id,
+    };
+    if tables.insert(handle, owner as u32, &row, seeder).is_some() {
+        limits.peers.fetch_add(1, Ordering::Relaxed);
+    }
 }

@@ -13,10 +13,11 @@
 //! a changed one must not pass for the end. A damaged chunk ends the reading; what stands before it
 //! is kept.
 
+use super::block::Handle;
+use super::mark::{Ages, Mark, Moment};
 use super::memory::Shared;
 use super::shard::{RestoredPeer, Shard};
-use super::swarm::{Ages, Mark, Moment, Rows};
-use super::table::{Handle, Tables};
+use super::table::Tables;
 use crate::model::{Endpoint, InfoHash, PeerId, Seconds};
 use std::io::{Read, Write};
 
@@ -130,12 +131,18 @@ fn copy_family<const N: usize>(
     now: Moment,
     chunk: &mut Vec<u8>,
 ) {
-    let rows = tables.rows(handle);
-    chunk.extend_from_slice(&(rows.seeders() as u32).to_le_bytes());
-    chunk.extend_from_slice(&(rows.addresses().len() as u32).to_le_bytes());
-    chunk.extend_from_slice(rows.addresses().as_flattened());
-    chunk.extend(rows.marks().iter().map(|mark| Mark(*mark).aged(now).0));
-    chunk.extend_from_slice(rows.peer_ids().as_flattened());
+    let [seeders, leechers, _] = tables.counts(handle);
+    chunk.extend_from_slice(&seeders.to_le_bytes());
+    chunk.extend_from_slice(&(seeders + leechers).to_le_bytes());
+    tables.show(handle, |rows| {
+        chunk.extend_from_slice(rows.addresses().as_flattened())
+    });
+    tables.show(handle, |rows| {
+        chunk.extend(rows.marks().iter().map(|mark| Mark(*mark).aged(now).0))
+    });
+    tables.show(handle, |rows| {
+        chunk.extend_from_slice(rows.peer_ids().as_flattened())
+    });
 }
 
 /// The head of a snapshot, and where its peers go.

@@ -1,455 +1,453 @@
-//! Where the rows of many swarms live: one family's side of all swarms of a shard.
-//!
-//! Most torrents have a peer or two, so their rows share packed blocks of a few sizes ([`Arena`])
-//! and are searched from end to end; a swarm that outgrows the largest block gets a [`Large`] of
-//! its own. A torrent knows its rows by a [`Handle`] of eight bytes.
+//! One family's side of all swarms of a shard: rows in a block for most, in the buckets of a
+//! [`Large`] for those that have outgrown one.
 
-use super::arena::{Arena, Moved};
-use super::large::{Large, LargeRows};
-use super::swarm::{self, Ages, Mark, Moment, Rows};
-use crate::model::PeerId;
+use super::block::{BlockMoved, BlockRows, Blocks, Handle, MAX_ROWS, Row};
+use super::hash::hash_bytes;
+use super::large::Large;
+use super::mark::{Ages, Mark, Moment};
 use foldhash::fast::FixedState;
+use slab::Slab;
 
-/// Rows of the blocks: steps of a quarter at most, so that little of a block is empty.
-const CAPACITIES: [u8; 20] = [
-    1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48, 56, 64,
-];
-/// A swarm goes back from a [`Large`] to a block at this many rows, well below where it left.
+/// Rows of a swarm in one block at most.
+const SMALL_ROWS: usize = 64;
+/// A large swarm goes back to one block at this many rows, well below where it left.
 const SMALL_AGAIN: usize = 48;
-const PEER_ID_BYTES: usize = 20;
-
-/// Where the rows of one swarm and family are.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Handle {
-    slot: u32,
-    kind: Kind,
-    rows: u8,
-    seeders: u8,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-enum Kind {
-    /// No rows. The slot is free for what the owner likes to note.
-    #[default]
-    Empty,
-    /// A block of `CAPACITIES[n]` rows.
-    Block(u8),
-    /// A table of its own.
-    Large,
-}
-
-impl Handle {
-    pub(super) fn is_empty(&self) -> bool {
-        self.kind == Kind::Empty
-    }
-
-    /// A note in a handle without rows.
-    pub(super) fn note(&self) -> u32 {
-        self.slot
-    }
-
-    /// Leaves a note in a handle without rows.
-    pub(super) fn set_note(&mut self, note: u32) {
-        debug_assert!(self.is_empty());
-        self.slot = note;
-    }
-
-    /// Follows a block that has moved.
-    pub(super) fn follow(&mut self, slot: u32) {
-        self.slot = slot;
-    }
-}
+/// Set in the owner of a bucket's block, whose other bits say of which large swarm it is.
+const BUCKET: u32 = 1 << 31;
 
 /// One family's side of all swarms of a shard.
 #[derive(Debug)]
 pub(super) struct Tables<const N: usize> {
-    blocks: Vec<Arena>,
-    large: Vec<Large<N>>,
+    pub(super) blocks: Blocks<N>,
+    pub(super) large: Slab<Large>,
     hasher: FixedState,
-    row_bytes: usize,
+    /// Blocks of other torrents that have moved: their handles are stale until told.
+    moved: Vec<BlockMoved>,
 }
 
-impl<const N: usize> Tables<N> {
-    pub(super) fn new(keep_peer_ids: bool, hasher: &FixedState) -> Tables<N> {
-        let row_bytes = N + 1 + if keep_peer_ids { PEER_ID_BYTES } else { 0 };
-        let arena = |capacity: u8| Arena::new(usize::from(capacity) * row_bytes);
-        let blocks = CAPACITIES.into_iter().map(arena).collect();
-        Tables {
-            blocks,
-            large: Vec::new(),
-            hasher: hasher.clone(),
-            row_bytes,
-        }
-    }
-
-    /// The rows of a swarm.
-    pub(super) fn rows<'t>(&'t mut self, handle: &'t mut Handle) -> TableRows<'t, N> {
-        let Tables {
-            blocks,
-            large,
-            hasher,
-            row_bytes,
-        } = self;
-        match handle.kind {
-            Kind::Large => {
-                let table = &mut large[handle.slot as usize];
-                TableRows::Large(LargeRows { table, hasher })
-            }
-            Kind::Block(class) => {
-                let block = blocks[usize::from(class)].block_mut(handle.slot);
-                let keeps_peer_ids = *row_bytes > N + 1;
-                let capacity = usize::from(CAPACITIES[usize::from(class)]);
-                TableRows::Block(BlockRows::new(block, capacity, keeps_peer_ids, handle))
-            }
-            Kind::Empty => TableRows::Block(BlockRows::new(&mut [], 0, false, handle)),
-        }
-    }
-
-    /// Seeders, leechers and partial seeds of a swarm.
-    pub(super) fn counts(&self, handle: &Handle) -> [u32; 3] {
-        let (seeders, rows, partial_seeds) = match handle.kind {
-            Kind::Empty => return [0; 3],
-            Kind::Large => {
-                let table = &self.large[handle.slot as usize];
-                let (seeders, rows) = table.size();
-                (seeders as u32, rows as u32, table.partial_seeds)
-            }
-            Kind::Block(class) => {
-                let (seeders, rows) = (usize::from(handle.seeders), usize::from(handle.rows));
-                let capacity = usize::from(CAPACITIES[usize::from(class)]);
-                let block = self.blocks[usize::from(class)].block(handle.slot);
-                let marks = &block[capacity * N..][seeders..rows];
-                let partial_seeds = marks
-                    .iter()
-                    .filter(|mark| Mark(**mark).partial_seed())
-                    .count();
-                (seeders as u32, rows as u32, partial_seeds as u32)
-            }
-        };
-        [seeders, rows - seeders, partial_seeds]
-    }
-
-    /// Whether one more row has a place at all.
-    pub(super) fn has_place(&self, handle: &Handle) -> bool {
-        handle.kind != Kind::Large || !self.large[handle.slot as usize].is_full()
-    }
-
-    /// Makes room for one more row of `owner`; the rows of another swarm may move.
-    pub(super) fn make_room(&mut self, handle: &mut Handle, owner: u32) -> Option<Moved> {
-        match handle.kind {
-            Kind::Empty => {
-                *handle = Handle {
-                    slot: self.blocks[0].push(owner),
-                    kind: Kind::Block(0),
-                    ..*handle
-                };
-                None
-            }
-            Kind::Block(class) if handle.rows < CAPACITIES[usize::from(class)] => None,
-            Kind::Block(class) if usize::from(class) + 1 < CAPACITIES.len() => {
-                self.move_block(handle, owner, class, class + 1)
-            }
-            Kind::Block(class) => {
-                let hasher = self.hasher.clone();
-                let table = Large::from_rows(owner, &self.rows(handle), &hasher);
-                let moved = self.blocks[usize::from(class)].remove(handle.slot);
-                *handle = Handle {
-                    slot: self.large.len() as u32,
-                    kind: Kind::Large,
-                    rows: 0,
-                    seeders: 0,
-                };
-                self.large.push(table);
-                moved
-            }
-            Kind::Large => {
-                self.large[handle.slot as usize].fit(&self.hasher);
-                None
-            }
-        }
-    }
-
-    /// Gives back what a swarm no longer fills; the rows of another swarm may move.
-    pub(super) fn shrink(&mut self, handle: &mut Handle, owner: u32) -> Option<Moved> {
-        match handle.kind {
-            Kind::Block(class) if handle.rows == 0 => {
-                let slot = std::mem::take(handle).slot;
-                self.blocks[usize::from(class)].remove(slot)
-            }
-            // Two sizes below, so that a peer that comes and goes moves nothing.
-            Kind::Block(class)
-                if class > 1 && handle.rows <= CAPACITIES[usize::from(class) - 2] =>
-            {
-                self.move_block(handle, owner, class, class - 1)
-            }
-            Kind::Large => {
-                let rows = self.large[handle.slot as usize].size().1;
-                if rows <= SMALL_AGAIN {
-                    return self.leave_large(handle, owner);
-                }
-                self.large[handle.slot as usize].fit(&self.hasher);
-                None
-            }
-            Kind::Empty | Kind::Block(_) => None,
-        }
-    }
-
-    fn move_block(&mut self, handle: &mut Handle, owner: u32, from: u8, to: u8) -> Option<Moved> {
-        let (from, to) = (usize::from(from), usize::from(to));
-        let slot = self.blocks[to].push(owner);
-        if let Ok([old, new]) = self.blocks.get_disjoint_mut([from, to]) {
-            let [old_rows, new_rows] = [from, to].map(|class| usize::from(CAPACITIES[class]));
-            let (source, target) = (old.block(handle.slot), new.block_mut(slot));
-            let rows = usize::from(handle.rows);
-            let columns = [N, 1, self.row_bytes - N - 1];
-            let (mut source_start, mut target_start) = (0, 0);
-            for width in columns {
-                target[target_start..][..rows * width]
-                    .copy_from_slice(&source[source_start..][..rows * width]);
-                source_start += old_rows * width;
-                target_start += new_rows * width;
-            }
-        }
-        let moved = self.blocks[from].remove(handle.slot);
-        *handle = Handle {
-            slot,
-            kind: Kind::Block(to as u8),
-            ..*handle
-        };
-        moved
-    }
-
-    fn leave_large(&mut self, handle: &mut Handle, owner: u32) -> Option<Moved> {
-        let slot = handle.slot;
-        let mut table = self.large.swap_remove(slot as usize);
-        let moved = self.large.get(slot as usize).map(|last| Moved {
-            owner: last.owner,
-            slot,
-        });
-        let hasher = self.hasher.clone();
-        let old = LargeRows {
-            table: &mut table,
-            hasher: &hasher,
-        };
-        // A sweep may take all the rows of a large table at once.
-        *handle = Handle::default();
-        if old.addresses().is_empty() {
-            return moved;
-        }
-        let fits = |capacity: &u8| usize::from(*capacity) >= old.addresses().len();
-        let class = CAPACITIES
-            .iter()
-            .position(fits)
-            .unwrap_or(CAPACITIES.len() - 1);
-        let slot = self.blocks[class].push(owner);
-        *handle = Handle {
-            slot,
-            kind: Kind::Block(class as u8),
-            rows: 0,
-            seeders: 0,
-        };
-        let mut new = self.rows(handle);
-        for (row, address) in old.addresses().iter().enumerate() {
-            let peer_id = PeerId(old.peer_ids().get(row).copied().unwrap_or_default());
-            new.push(address, Mark(old.marks()[row]), &peer_id);
-        }
-        new.set_seeders(old.seeders());
-        moved
-    }
-
-    /// Tells the rows who owns them now.
-    pub(super) fn set_owner(&mut self, handle: &Handle, owner: u32) {
-        match handle.kind {
-            Kind::Empty => {}
-            Kind::Block(class) => self.blocks[usize::from(class)].set_owner(handle.slot, owner),
-            Kind::Large => self.large[handle.slot as usize].owner = owner,
-        }
-    }
-
-    /// Removes expired peers from the rows before `end`, last row first, looking at `most` of them.
-    pub(super) fn expire(
-        &mut self,
-        handle: &mut Handle,
-        (ages, now): (Ages, Moment),
-        end: usize,
-        most: usize,
-    ) -> Expired {
-        let mut rows = self.rows(handle);
-        let end = end.min(rows.addresses().len());
-        let start = end.saturating_sub(most);
-        let mut gone = 0;
-        for row in (start..end).rev() {
-            if ages.expired(Mark(rows.marks()[row]), now) {
-                swarm::remove(&mut rows, row);
-                gone += 1;
-            }
-        }
-        Expired {
-            end: start,
-            looked_at: end - start,
-            gone,
-        }
-    }
+/// Where a peer stands, until the next change.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Place {
+    pub(super) seeder: bool,
+    /// 0 where there are none.
+    pub(super) bucket: usize,
+    pub(super) row: usize,
 }
 
 /// What a slice of a sweep did to the rows of a swarm.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Expired {
-    /// Where to go on: rows before this one are still to be looked at.
+    /// Where to go on: rows (or buckets) before this one are still to be looked at.
     pub(super) end: usize,
     pub(super) looked_at: usize,
     pub(super) gone: usize,
 }
 
-/// The rows of one swarm, wherever they are.
-pub(super) enum TableRows<'t, const N: usize> {
-    Block(BlockRows<'t, N>),
-    Large(LargeRows<'t, N>),
-}
+impl<const N: usize> Tables<N> {
+    pub(super) fn new(keep_peer_ids: bool, hasher: &FixedState) -> Tables<N> {
+        Tables {
+            blocks: Blocks::new(keep_peer_ids),
+            large: Slab::new(),
+            hasher: hasher.clone(),
+            moved: Vec::new(),
+        }
+    }
 
-/// Rows in a block: three columns of bytes, one after the other.
-pub(super) struct BlockRows<'t, const N: usize> {
-    handle: &'t mut Handle,
-    addresses: &'t mut [[u8; N]],
-    marks: &'t mut [u8],
-    peer_ids: &'t mut [[u8; 20]],
-}
+    /// Tells the owners of blocks that the last change moved, in the order they moved.
+    pub(super) fn tell_moved(&mut self, tell: impl FnMut(BlockMoved)) {
+        self.moved.drain(..).for_each(tell);
+    }
 
-impl<'t, const N: usize> BlockRows<'t, N> {
-    fn new(
-        block: &'t mut [u8],
-        capacity: usize,
-        keeps_peer_ids: bool,
-        handle: &'t mut Handle,
-    ) -> BlockRows<'t, N> {
-        let (addresses, rest) = block.split_at_mut(capacity * N);
-        let (marks, rest) = rest.split_at_mut(capacity);
-        let peer_ids = if keeps_peer_ids {
-            rest.as_chunks_mut().0
-        } else {
-            &mut []
+    /// Seeders, leechers and partial seeds of a swarm.
+    pub(super) fn counts(&self, handle: &Handle) -> [u32; 3] {
+        if let Some(key) = handle.large_key() {
+            let large = &self.large[key as usize];
+            return [
+                large.seeders.rows as u32,
+                large.leechers.rows as u32,
+                large.partial_seeds,
+            ];
+        }
+        let leechers = &self.blocks.marks(handle)[handle.seeders()..];
+        let partial_seeds = leechers
+            .iter()
+            .filter(|mark| Mark(**mark).partial_seed())
+            .count();
+        [
+            handle.seeders() as u32,
+            leechers.len() as u32,
+            partial_seeds as u32,
+        ]
+    }
+
+    /// Where an address stands; `likely_seeder` says where to look first.
+    pub(super) fn find(
+        &mut self,
+        handle: &mut Handle,
+        address: &[u8; N],
+        likely_seeder: bool,
+    ) -> Option<Place> {
+        let Some(key) = handle.large_key() else {
+            let rows = self.blocks.rows(handle);
+            let row = rows.find(address)?;
+            return Some(Place {
+                seeder: row < rows.seeders(),
+                bucket: 0,
+                row,
+            });
         };
-        BlockRows {
-            handle,
-            addresses: addresses.as_chunks_mut().0,
-            marks,
-            peer_ids,
+        let hash = self.hash(address);
+        [likely_seeder, !likely_seeder]
+            .into_iter()
+            .find_map(|seeder| {
+                let side = self.large[key as usize].side_mut(seeder);
+                let bucket = side.bucket_of(hash);
+                let row = self.blocks.rows(&mut side.buckets[bucket]).find(address)?;
+                Some(Place {
+                    seeder,
+                    bucket,
+                    row,
+                })
+            })
+    }
+
+    /// What is remembered of the peer at a place.
+    pub(super) fn row(&mut self, handle: &mut Handle, place: Place) -> Row<N> {
+        self.rows_at(handle, place).row(place.row)
+    }
+
+    fn rows_at<'t>(&'t mut self, handle: &'t mut Handle, place: Place) -> BlockRows<'t, N> {
+        match handle.large_key() {
+            None => self.blocks.rows(handle),
+            Some(key) => {
+                let side = self.large[key as usize].side_mut(place.seeder);
+                self.blocks.rows(&mut side.buckets[place.bucket])
+            }
         }
     }
 
-    fn len(&self) -> usize {
-        self.handle.rows.into()
+    /// Replaces what is remembered of a peer that is there; returns where it is now, or `None`
+    /// where its new role has no room for it, and it is gone.
+    pub(super) fn refresh(
+        &mut self,
+        handle: &mut Handle,
+        owner: u32,
+        place: Place,
+        new: &Row<N>,
+        seeder: bool,
+    ) -> Option<Place> {
+        let Some(key) = handle.large_key() else {
+            let mut rows = self.blocks.rows(handle);
+            rows.refresh(place.row, new.mark, &new.peer_id);
+            return Some(Place {
+                seeder,
+                bucket: 0,
+                row: rows.set_seeder(place.row, seeder),
+            });
+        };
+        if place.seeder != seeder {
+            self.remove_from_bucket(key, place);
+            return self.insert(handle, owner, new, seeder);
+        }
+        let before = self
+            .rows_at(handle, place)
+            .refresh(place.row, new.mark, &new.peer_id);
+        let large = &mut self.large[key as usize];
+        large.partial_seeds -= u32::from(before.partial_seed());
+        large.partial_seeds += u32::from(new.mark.partial_seed());
+        Some(place)
+    }
+
+    /// Adds a peer that is not there; `None` where there is no room for it.
+    pub(super) fn insert(
+        &mut self,
+        handle: &mut Handle,
+        owner: u32,
+        new: &Row<N>,
+        seeder: bool,
+    ) -> Option<Place> {
+        if handle.large_key().is_none() && handle.rows() == SMALL_ROWS {
+            self.become_large(handle);
+        }
+        if let Some(key) = handle.large_key() {
+            if self.large[key as usize].side(seeder).wants_split() {
+                self.split(key, seeder);
+            }
+            return self.insert_into_bucket(key, new, seeder);
+        }
+        let moved = self.blocks.make_room(handle, owner);
+        self.settle(moved);
+        let row = self.blocks.rows(handle).insert(new, seeder);
+        Some(Place {
+            seeder,
+            bucket: 0,
+            row,
+        })
+    }
+
+    /// Removes the peer at a place.
+    pub(super) fn remove(&mut self, handle: &mut Handle, owner: u32, place: Place) {
+        match handle.large_key() {
+            Some(key) => self.remove_from_bucket(key, place),
+            None => self.blocks.rows(handle).remove(place.row),
+        }
+        self.shrink(handle, owner);
+    }
+
+    /// Gives back what a swarm no longer fills.
+    pub(super) fn shrink(&mut self, handle: &mut Handle, owner: u32) {
+        let Some(key) = handle.large_key() else {
+            let moved = self.blocks.shrink(handle, owner);
+            return self.settle(moved);
+        };
+        if self.large[key as usize].rows() <= SMALL_AGAIN {
+            return self.become_small(handle, owner, key);
+        }
+        for seeder in [true, false] {
+            while self.large[key as usize].side(seeder).wants_merge() && self.merge(key, seeder) {}
+        }
+    }
+
+    /// Tells the rows who owns them now.
+    pub(super) fn set_owner(&mut self, handle: &Handle, owner: u32) {
+        self.blocks.set_owner(handle, owner);
+    }
+
+    /// Shows the rows of a swarm block by block, all seeders before all leechers.
+    pub(super) fn show(&mut self, handle: &mut Handle, mut show: impl FnMut(&BlockRows<'_, N>)) {
+        let Some(key) = handle.large_key() else {
+            return show(&self.blocks.rows(handle));
+        };
+        let Large {
+            seeders, leechers, ..
+        } = &mut self.large[key as usize];
+        for bucket in seeders.buckets.iter_mut().chain(&mut leechers.buckets) {
+            show(&self.blocks.rows(bucket));
+        }
+    }
+
+    /// Removes expired peers from the rows (of a large swarm: the buckets) before `end`, the last
+    /// first, until about `most` rows have been looked at.
+    pub(super) fn expire(
+        &mut self,
+        handle: &mut Handle,
+        now: (Ages, Moment),
+        end: usize,
+        most: usize,
+    ) -> Expired {
+        let Some(key) = handle.large_key() else {
+            let mut rows = self.blocks.rows(handle);
+            let end = end.min(rows.len());
+            let gone = expire_rows(&mut rows, now, end, |_| {});
+            return Expired {
+                end: 0,
+                looked_at: end,
+                gone,
+            };
+        };
+        let mut end = end.min(self.large[key as usize].buckets());
+        let (mut looked_at, mut gone) = (0, 0);
+        while end > 0 && looked_at < most {
+            end -= 1;
+            let (rows, expired) = self.expire_bucket(key, end, now);
+            looked_at += rows.max(1);
+            gone += expired;
+        }
+        Expired {
+            end,
+            looked_at,
+            gone,
+        }
+    }
+
+    /// Removes expired peers from one bucket, seeders' buckets counted before leechers'; returns
+    /// the rows there were and those that went.
+    fn expire_bucket(&mut self, key: u32, place: usize, now: (Ages, Moment)) -> (usize, usize) {
+        let large = &mut self.large[key as usize];
+        let seeders = large.seeders.buckets.len();
+        let (seeder, bucket) = (place < seeders, place.checked_sub(seeders).unwrap_or(place));
+        let mut partial_seeds = 0;
+        let side = large.side_mut(seeder);
+        let mut rows = self.blocks.rows(&mut side.buckets[bucket]);
+        let looked_at = rows.len();
+        let gone = expire_rows(&mut rows, now, looked_at, |mark| {
+            partial_seeds += u32::from(mark.partial_seed());
+        });
+        side.rows -= gone;
+        let moved = self.blocks.shrink(&mut side.buckets[bucket], BUCKET | key);
+        large.partial_seeds -= partial_seeds;
+        self.settle(moved);
+        (looked_at, gone)
+    }
+
+    fn hash(&self, address: &[u8; N]) -> u64 {
+        hash_bytes(address, &self.hasher)
+    }
+
+    /// Tells a bucket that its block has moved, at once; torrents are told by the shard.
+    fn settle(&mut self, moved: Option<BlockMoved>) {
+        let Some(moved) = moved else { return };
+        if moved.owner() & BUCKET == 0 {
+            return self.moved.push(moved);
+        }
+        let Some(hash) = self
+            .blocks
+            .first_address(&moved)
+            .map(|first| self.hash(first))
+        else {
+            return;
+        };
+        let large = &mut self.large[(moved.owner() & !BUCKET) as usize];
+        let told = [&mut large.seeders, &mut large.leechers]
+            .into_iter()
+            .any(|side| {
+                // While a bucket is being split, its rows may still stand where they came from.
+                let (bucket, origin) = (side.bucket_of(hash), side.origin_of_last());
+                side.buckets[bucket].follow(&moved) || side.buckets[origin].follow(&moved)
+            });
+        debug_assert!(told, "a block of no bucket");
+    }
+
+    fn become_large(&mut self, handle: &mut Handle) {
+        let rows = self.blocks.rows(handle);
+        let seeders = rows.seeders();
+        let copy: Vec<Row<N>> = (0..rows.len()).map(|row| rows.row(row)).collect();
+        let moved = self.blocks.free(handle);
+        self.settle(moved);
+        let key = self.large.insert(Large::default()) as u32;
+        *handle = Handle::large(key);
+        for (row, copy) in copy.iter().enumerate() {
+            if self.large[key as usize].side(row < seeders).wants_split() {
+                self.split(key, row < seeders);
+            }
+            self.insert_into_bucket(key, copy, row < seeders);
+        }
+    }
+
+    fn become_small(&mut self, handle: &mut Handle, owner: u32, key: u32) {
+        let mut copy = Vec::with_capacity(SMALL_AGAIN);
+        for seeder in [true, false] {
+            for bucket in 0..self.large[key as usize].side(seeder).buckets.len() {
+                let bucket = &mut self.large[key as usize].side_mut(seeder).buckets[bucket];
+                let rows = self.blocks.rows(bucket);
+                copy.extend((0..rows.len()).map(|row| (rows.row(row), seeder)));
+                let moved = self.blocks.free(bucket);
+                self.settle(moved);
+            }
+        }
+        self.large.remove(key as usize);
+        *handle = Handle::default();
+        for (row, seeder) in copy {
+            self.insert(handle, owner, &row, seeder);
+        }
+    }
+
+    fn insert_into_bucket(&mut self, key: u32, new: &Row<N>, seeder: bool) -> Option<Place> {
+        let hash = self.hash(&new.address);
+        let side = self.large[key as usize].side_mut(seeder);
+        let bucket = side.bucket_of(hash);
+        let handle = &mut side.buckets[bucket];
+        if handle.rows() == usize::from(MAX_ROWS) {
+            return None;
+        }
+        let moved = self.blocks.make_room(handle, BUCKET | key);
+        self.settle(moved);
+        let large = &mut self.large[key as usize];
+        large.partial_seeds += u32::from(new.mark.partial_seed());
+        let side = large.side_mut(seeder);
+        let mut rows = self.blocks.rows(&mut side.buckets[bucket]);
+        let row = rows.insert(new, seeder);
+        side.tallest = side.tallest.max(rows.len());
+        side.rows += 1;
+        Some(Place {
+            seeder,
+            bucket,
+            row,
+        })
+    }
+
+    fn remove_from_bucket(&mut self, key: u32, place: Place) {
+        let large = &mut self.large[key as usize];
+        let side = large.side_mut(place.seeder);
+        let mut rows = self.blocks.rows(&mut side.buckets[place.bucket]);
+        let mark = rows.row(place.row).mark;
+        rows.remove(place.row);
+        side.rows -= 1;
+        let moved = self
+            .blocks
+            .shrink(&mut side.buckets[place.bucket], BUCKET | key);
+        large.partial_seeds -= u32::from(mark.partial_seed());
+        self.settle(moved);
+    }
+
+    /// Adds a bucket, and gives it what belongs there.
+    fn split(&mut self, key: u32, seeder: bool) {
+        let side = self.large[key as usize].side_mut(seeder);
+        side.buckets.push(Handle::default());
+        let (last, origin) = (side.buckets.len() - 1, side.origin_of_last());
+        for row in (0..side.buckets[origin].rows()).rev() {
+            let side = self.large[key as usize].side_mut(seeder);
+            let place = Place {
+                seeder,
+                bucket: origin,
+                row,
+            };
+            let copy = self.blocks.rows(&mut side.buckets[origin]).row(row);
+            if side.bucket_of(hash_bytes(&copy.address, &self.hasher)) == last {
+                self.remove_from_bucket(key, place);
+                self.insert_into_bucket(key, &copy, seeder);
+            }
+        }
+        self.large[key as usize].side_mut(seeder).measure();
+    }
+
+    /// Takes the last bucket away and gives its rows back to where they came from; false where
+    /// they find no room there.
+    fn merge(&mut self, key: u32, seeder: bool) -> bool {
+        let side = self.large[key as usize].side_mut(seeder);
+        let (last, origin) = (side.buckets.len() - 1, side.origin_of_last());
+        let rows = side.buckets[last].rows();
+        if rows + side.buckets[origin].rows() > usize::from(MAX_ROWS) {
+            return false;
+        }
+        let copy: Vec<Row<N>> = {
+            let rows = self.blocks.rows(&mut side.buckets[last]);
+            (0..rows.len()).map(|row| rows.row(row)).collect()
+        };
+        for row in (0..rows).rev() {
+            self.remove_from_bucket(
+                key,
+                Place {
+                    seeder,
+                    bucket: last,
+                    row,
+                },
+            );
+        }
+        self.large[key as usize].side_mut(seeder).buckets.pop();
+        for row in &copy {
+            self.insert_into_bucket(key, row, seeder);
+        }
+        self.large[key as usize].side_mut(seeder).measure();
+        true
     }
 }
 
-impl<const N: usize> Rows<N> for BlockRows<'_, N> {
-    fn addresses(&self) -> &[[u8; N]] {
-        &self.addresses[..self.len()]
-    }
-
-    fn marks(&self) -> &[u8] {
-        &self.marks[..self.len()]
-    }
-
-    fn peer_ids(&self) -> &[[u8; 20]] {
-        self.peer_ids.get(..self.len()).unwrap_or_default()
-    }
-
-    fn seeders(&self) -> usize {
-        self.handle.seeders.into()
-    }
-
-    fn set_seeders(&mut self, seeders: usize) {
-        self.handle.seeders = seeders as u8;
-    }
-
-    fn set_mark(&mut self, row: usize, mark: Mark) {
-        self.marks[row] = mark.0;
-    }
-
-    fn set_peer_id(&mut self, row: usize, peer_id: &PeerId) {
-        if let Some(place) = self.peer_ids.get_mut(row) {
-            *place = peer_id.0;
+/// Removes the expired ones of the rows before `end`, and shows their marks; returns how many.
+fn expire_rows<const N: usize>(
+    rows: &mut BlockRows<'_, N>,
+    (ages, now): (Ages, Moment),
+    end: usize,
+    mut show: impl FnMut(Mark),
+) -> usize {
+    let mut gone = 0;
+    for row in (0..end).rev() {
+        let mark = Mark(rows.marks()[row]);
+        if ages.expired(mark, now) {
+            show(mark);
+            rows.remove(row);
+            gone += 1;
         }
     }
-
-    fn find(&self, address: &[u8; N]) -> Option<usize> {
-        self.addresses().iter().position(|other| other == address)
-    }
-
-    fn push(&mut self, address: &[u8; N], mark: Mark, peer_id: &PeerId) {
-        let row = self.len();
-        self.handle.rows += 1;
-        self.addresses[row] = *address;
-        self.marks[row] = mark.0;
-        self.set_peer_id(row, peer_id);
-    }
-
-    fn pop(&mut self) {
-        self.handle.rows -= 1;
-    }
-
-    fn swap(&mut self, a: usize, b: usize) {
-        self.addresses.swap(a, b);
-        self.marks.swap(a, b);
-        if !self.peer_ids.is_empty() {
-            self.peer_ids.swap(a, b);
-        }
-    }
-}
-
-/// Hands each call to whichever place it is.
-macro_rules! either {
-    ($self:ident, $rows:ident => $call:expr) => {
-        match $self {
-            TableRows::Block($rows) => $call,
-            TableRows::Large($rows) => $call,
-        }
-    };
-}
-
-impl<const N: usize> Rows<N> for TableRows<'_, N> {
-    fn addresses(&self) -> &[[u8; N]] {
-        either!(self, rows => rows.addresses())
-    }
-
-    fn marks(&self) -> &[u8] {
-        either!(self, rows => rows.marks())
-    }
-
-    fn peer_ids(&self) -> &[[u8; 20]] {
-        either!(self, rows => rows.peer_ids())
-    }
-
-    fn seeders(&self) -> usize {
-        either!(self, rows => rows.seeders())
-    }
-
-    fn set_seeders(&mut self, seeders: usize) {
-        either!(self, rows => rows.set_seeders(seeders));
-    }
-
-    fn set_mark(&mut self, row: usize, mark: Mark) {
-        either!(self, rows => rows.set_mark(row, mark));
-    }
-
-    fn set_peer_id(&mut self, row: usize, peer_id: &PeerId) {
-        either!(self, rows => rows.set_peer_id(row, peer_id));
-    }
-
-    fn find(&self, address: &[u8; N]) -> Option<usize> {
-        either!(self, rows => rows.find(address))
-    }
-
-    fn push(&mut self, address: &[u8; N], mark: Mark, peer_id: &PeerId) {
-        either!(self, rows => rows.push(address, mark, peer_id));
-    }
-
-    fn pop(&mut self) {
-        either!(self, rows => rows.pop());
-    }
-
-    fn swap(&mut self, a: usize, b: usize) {
-        either!(self, rows => rows.swap(a, b));
-    }
+    gone
 }

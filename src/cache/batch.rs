@@ -117,8 +117,6 @@ pub struct Batch {
     pub(super) arena: Vec<u8>,
     /// Peer ids of one answer, on their way behind its peers.
     pub(super) peer_ids: Vec<u8>,
-    /// Places in `queries`, ordered by shard.
-    pub(super) order: Vec<(u32, u32)>,
 }
 
 impl Batch {

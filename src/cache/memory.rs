@@ -96,7 +96,7 @@ impl Driver for Memory {
         Ok(Box::new(Handle {
             shared,
             dice: fastrand::Rng::with_seed(seed),
-            hashes: Vec::new(),
+            turns: Vec::new(),
         }))
     }
 
@@ -173,42 +173,71 @@ impl Driver for Memory {
 struct Handle {
     shared: Arc<Shared>,
     dice: fastrand::Rng,
-    /// Of each query's info-hash.
-    hashes: Vec<u64>,
+    turns: Vec<Turn>,
+}
+
+/// A query's turn: those of one shard are taken together.
+#[derive(Clone, Copy)]
+struct Turn {
+    shard: u32,
+    /// In the batch.
+    place: u32,
+    hash: u64,
+    /// Where the torrent is, if it was there when the shard's turns began.
+    torrent: Option<u32>,
+}
+
+impl Handle {
+    /// Orders the queries by shard, those of one shard as they stand in the batch.
+    fn take_turns(&mut self, batch: &Batch) {
+        let Handle { shared, turns, .. } = self;
+        turns.clear();
+        turns.extend(batch.queries.iter().zip(0..).map(|(query, place)| {
+            let hash = shared.hash(query.info_hash());
+            Turn {
+                shard: shared.shard_of(hash) as u32,
+                place,
+                hash,
+                torrent: None,
+            }
+        }));
+        turns.sort_unstable_by_key(|turn| u64::from(turn.shard) << 32 | u64::from(turn.place));
+    }
 }
 
 impl Cache for Handle {
-    /// Takes the lock of each shard once. Sorting by shard keeps the order of the batch within it.
+    /// Takes the lock of each shard once.
     fn run(&mut self, batch: &mut Batch, now: Seconds) -> Result<(), CacheError> {
         batch.prepare();
-        self.hashes.clear();
-        let mut order = std::mem::take(&mut batch.order);
-        order.clear();
-        for (place, query) in batch.queries.iter().enumerate() {
-            let hash = self.shared.hash(query.info_hash());
-            self.hashes.push(hash);
-            order.push((self.shared.shard_of(hash) as u32, place as u32));
-        }
-        order.sort_unstable();
+        self.take_turns(batch);
         let Handle {
             shared,
             dice,
-            hashes,
+            turns,
         } = self;
-        for same_shard in order.chunk_by(|a, b| a.0 == b.0) {
-            let mut shard = shared.lock(same_shard[0].0 as usize);
-            for place in same_shard.iter().map(|(_, place)| *place as usize) {
-                let (hash, query) = (hashes[place], batch.queries[place]);
-                batch.answers[place] = match query {
-                    Query::Scrape(info_hash) => Answer::of_counts(shard.counts(hash, &info_hash)),
+        for turns in turns.chunk_by_mut(|a, b| a.shard == b.shard) {
+            let mut shard = shared.lock(turns[0].shard as usize);
+            // All are looked up before any takes effect: what is not in the processor's cache
+            // comes from memory for many at once.
+            for turn in &mut *turns {
+                let info_hash = batch.queries[turn.place as usize].info_hash();
+                turn.torrent = shard.find(turn.hash, info_hash);
+            }
+            for turn in &*turns {
+                let place = turn.place as usize;
+                batch.answers[place] = match batch.queries[place] {
+                    Query::Scrape(info_hash) => {
+                        let torrent = turn.torrent.or_else(|| shard.find(turn.hash, &info_hash));
+                        Answer::of_counts(shard.counts(torrent))
+                    }
                     Query::Announce(announce) => {
                         let open = batch.open_answer(announce.peer_ids);
-                        shard.announce(hash, &announce, now, &shared.limits, dice, open)
+                        let torrent = (turn.hash, turn.torrent);
+                        shard.announce(torrent, &announce, now, &shared.limits, dice, open)
                     }
                 };
             }
         }
-        batch.order = order;
         Ok(())
     }
 }

@@ -5,15 +5,11 @@ use super::testing::{completed, leecher, seeder, stopped, sweep_all, torrent, v4
 use super::{Announce, Driver, Memory, MemorySettings, Totals};
 use crate::model::Seconds;
 
-/// Every third torrent is fresh at second 30, the others have expired.
+/// Every third torrent is fresh at second 30, the others have expired; a peer a family each.
 fn stale_torrents(client: &mut Client, count: u32) {
-    client.announce_all((0..count).map(|number| leecher(number, v4(number))), 0);
-    client.announce_all(
-        (0..count)
-            .step_by(3)
-            .map(|number| leecher(number, v4(number))),
-        20,
-    );
+    let both = |number| [v4(number), v6(number)].map(|peer| leecher(number, peer));
+    client.announce_all((0..count).flat_map(both), 0);
+    client.announce_all((0..count).step_by(3).flat_map(both), 20);
 }
 
 #[test]
@@ -25,7 +21,7 @@ fn small_slices_come_around() {
         stale_torrents(&mut client, TORRENTS);
         let fresh = Totals {
             torrents: 100,
-            peers: 100,
+            peers: 200,
         };
         // Each call looks at one torrent or shard at least.
         let slices = (0..2 * TORRENTS).take_while(|_| {
@@ -41,13 +37,14 @@ fn small_slices_come_around() {
             driver.sweep(Seconds(30), most);
         }
         assert_eq!(driver.totals(), fresh, "{most} a slice");
+        // Rows that moved are still those of their torrents.
         for number in (0..TORRENTS).step_by(3) {
-            assert_eq!(
-                client.scrape(torrent(number)).leechers,
-                1,
-                "{most} a slice, {number}"
-            );
+            for (peer, left) in [(v4(number), 1), (v6(number), 0)] {
+                let counts = client.announce(stopped(number, peer), 30).counts;
+                assert_eq!(counts.leechers, left, "{most} a slice, {number}");
+            }
         }
+        assert_eq!(driver.totals().peers, 0, "{most} a slice");
     }
 }
 
@@ -116,7 +113,7 @@ fn whole_swarms_expire() {
 }
 
 #[test]
-fn a_swarm_of_seventy_thousand_comes_and_goes() {
+fn row_numbers_need_a_third_byte() {
     const ROWS: u32 = 70_000;
     let driver = Memory::new(&SETTINGS);
     let mut client = Client::new(&driver, 1);

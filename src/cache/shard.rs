@@ -116,9 +116,10 @@ impl Shard {
         }
     }
 
-    fn find(&self, hash: u64, info_hash: &InfoHash) -> Option<usize> {
+    /// The place of a torrent. It stays there until a sweep.
+    pub(super) fn find(&self, hash: u64, info_hash: &InfoHash) -> Option<u32> {
         let same = |place: &u32| self.torrents.get(*place as usize).info_hash == *info_hash;
-        self.places.find(hash, same).map(|place| *place as usize)
+        self.places.find(hash, same).copied()
     }
 
     /// Adds a torrent that is not there; returns its place.
@@ -143,9 +144,8 @@ impl Shard {
     }
 
     /// What the swarm of a torrent amounts to.
-    pub(super) fn counts(&self, hash: u64, info_hash: &InfoHash) -> Counts {
-        self.find(hash, info_hash)
-            .map_or_else(Counts::default, |place| self.counts_at(place))
+    pub(super) fn counts(&self, place: Option<u32>) -> Counts {
+        place.map_or_else(Counts::default, |place| self.counts_at(place as usize))
     }
 
     fn counts_at(&self, place: usize) -> Counts {
@@ -166,10 +166,11 @@ impl Shard {
         }
     }
 
-    /// Lets an announce take effect and copies the peers it gets.
+    /// Lets an announce take effect and copies the peers it gets. `torrent` holds the hash of its
+    /// info-hash and where it has been found, if it has been.
     pub(super) fn announce(
         &mut self,
-        hash: u64,
+        (hash, torrent): (u64, Option<u32>),
         announce: &Announce,
         now: Seconds,
         limits: &Limits,
@@ -177,8 +178,9 @@ impl Shard {
         answer: OpenAnswer<'_>,
     ) -> Answer {
         let listed = announce.peer.is_reachable() && announce.event != Event::Stopped;
-        let place = match self.find(hash, &announce.info_hash) {
-            Some(place) => place,
+        // It may have been added in this batch.
+        let place = match torrent.or_else(|| self.find(hash, &announce.info_hash)) {
+            Some(place) => place as usize,
             None if !listed => return answer.finish(Counts::default()),
             None if limits.torrents_left() && limits.peers_left() => {
                 self.add(hash, announce.info_hash, limits)
@@ -423,7 +425,7 @@ impl Shard {
         limits: &Limits,
     ) -> Option<usize> {
         let place = match self.find(hash, &info_hash) {
-            Some(place) => place,
+            Some(place) => place as usize,
             None if limits.torrents_left() => self.add(hash, info_hash, limits),
             None => return None,
         };
@@ -493,8 +495,8 @@ fn join<const N: usize>(
         mark: Mark::new(now, completed, partial_seed),
         peer_id: announce.peer_id,
     };
-    if let Some(place) = tables.find(handle, address, seeder) {
-        let before = tables.row(handle, place).mark.completed();
+    if let Some((place, mark)) = tables.find(handle, address, seeder) {
+        let before = mark.completed();
         let row = row(before || completed);
         let Some(place) = tables.refresh(handle, owner as u32, place, &row, seeder) else {
             limits.peers.fetch_sub(1, Ordering::Relaxed);
@@ -526,7 +528,7 @@ fn leave<const N: usize>(
     limits: &Limits,
 ) {
     // Most peers that leave have finished.
-    if let Some(place) = tables.find(handle, address, true) {
+    if let Some((place, _)) = tables.find(handle, address, true) {
         tables.remove(handle, owner as u32, place);
         limits.peers.fetch_sub(1, Ordering::Relaxed);
     }

@@ -215,7 +215,7 @@ fn downloads_are_forgotten_in_time() {
                 "{name}"
             );
         }
-        sweep_all(&copy, left_secs);
+        sweep_all(&copy, left_secs.max(1));
         assert_eq!(copy.totals(), Totals::default(), "{name}: still there");
     }
 }
@@ -270,6 +270,31 @@ fn a_changed_byte_is_damage() {
             }
         }
     }
+}
+
+/// As a file system leaves a file whose length was written before its bytes.
+#[test]
+fn a_tail_of_zeros_is_damage() {
+    let (file, counts) = small_snapshot();
+    for length in 0..file.len() {
+        let mut zeroed = file.clone();
+        zeroed[length..].fill(0);
+        if zeroed != file {
+            assert_damaged(&zeroed, &counts, &format!("zeros from byte {length} on"));
+        }
+    }
+}
+
+#[test]
+fn what_is_there_already_stays() {
+    let driver = Memory::new(&SETTINGS);
+    fill(&driver, &SIZES, 0);
+    let file = saved(&driver, 0);
+    let (counts, totals) = (all_counts(&driver), driver.totals());
+    let result = driver.restore(&mut &file[..], Seconds(0), WALL_SECS);
+    assert!(result.is_ok());
+    assert_eq!(all_counts(&driver), counts);
+    assert_eq!(driver.totals(), totals);
 }
 
 #[test]

@@ -80,21 +80,26 @@ impl<const N: usize> Tables<N> {
         ]
     }
 
-    /// Where an address stands; `likely_seeder` says where to look first.
+    /// Where an address stands, and what is remembered of it; `likely_seeder` says where to look
+    /// first.
     pub(super) fn find(
         &mut self,
         handle: &mut Handle,
         address: &[u8; N],
         likely_seeder: bool,
-    ) -> Option<Place> {
+    ) -> Option<(Place, Mark)> {
         let Some(key) = handle.large_key() else {
             let rows = self.blocks.rows(handle);
             let row = rows.find(address)?;
-            return Some(Place {
-                seeder: row < rows.seeders(),
-                bucket: 0,
-                row,
-            });
+            let seeder = row < rows.seeders();
+            return Some((
+                Place {
+                    seeder,
+                    bucket: 0,
+                    row,
+                },
+                Mark(rows.marks()[row]),
+            ));
         };
         let hash = self.hash(address);
         [likely_seeder, !likely_seeder]
@@ -102,18 +107,17 @@ impl<const N: usize> Tables<N> {
             .find_map(|seeder| {
                 let side = self.large[key as usize].side_mut(seeder);
                 let bucket = side.bucket_of(hash);
-                let row = self.blocks.rows(&mut side.buckets[bucket]).find(address)?;
-                Some(Place {
-                    seeder,
-                    bucket,
-                    row,
-                })
+                let rows = self.blocks.rows(&mut side.buckets[bucket]);
+                let row = rows.find(address)?;
+                Some((
+                    Place {
+                        seeder,
+                        bucket,
+                        row,
+                    },
+                    Mark(rows.marks()[row]),
+                ))
             })
-    }
-
-    /// What is remembered of the peer at a place.
-    pub(super) fn row(&mut self, handle: &mut Handle, place: Place) -> Row<N> {
-        self.rows_at(handle, place).row(place.row)
     }
 
     fn rows_at<'t>(&'t mut self, handle: &'t mut Handle, place: Place) -> BlockRows<'t, N> {

@@ -1,4 +1,60 @@
-//! Chihaya, a BitTorrent tracker.
+//! Chihaya, a BitTorrent tracker: one small executable, HTTP and UDP, IPv4 and IPv6.
+//!
+//! # Floors
+//!
+//! ```text
+//!  6  main           arguments, configuration file, logging, exit code
+//!  5  server/        threads, the mio loop, sockets, connections, timers; drivers by name
+//!  4  tracker/       requests become queries, answers become replies; UDP connection ids
+//!  2  cache/         swarms
+//!  1  wire/          bytes to borrowed views, replies to bytes
+//!  0  model  config  sys
+//! ```
+//!
+//! `use crate::` points down, or sideways inside one folder. Nothing below [`server`] opens a
+//! socket, spawns a thread or reads a clock: time and randomness are arguments. `sys` holds the
+//! only `unsafe`.
+//!
+//! # Threads
+//!
+//! *Workers*, one a core, each with a poll, a UDP socket and a TCP listener per address; the kernel
+//! spreads the load over them (`SO_REUSEPORT`). They share the swarms, which are sharded, a mutex a
+//! shard. The *timer* sweeps expired peers in slices and writes the snapshot. The *main* thread
+//! waits for a signal.
+//!
+//! # One announce, from packet to packet
+//!
+//! A tick of a worker (`server/worker.rs`) takes what every ready socket holds, and ends with all
+//! of it answered:
+//!
+//! 1. **Receive and collect.** `recvmmsg` fills the slots of a port ([`server`], `sys`).
+//!    [`wire::udp`] reads a packet in place; its connection id is checked
+//!    ([`tracker::connection_id`]); [`wire::AnnounceRequest`] borrows the slot and lives for one
+//!    loop body. An HTTP request takes the same road after [`wire::http::parse`] and
+//!    [`wire::query::announce`].
+//! 2. [`tracker::Tracker`] makes a fixed-size [`cache::Announce`] of it, pushes that into the
+//!    [`cache::Batch`] of the tick, and a pending reply remembers its place.
+//! 3. **Run.** [`cache::Cache::run`] answers the whole batch: each shard is locked once, the swarm
+//!    changes, and the peers are copied out in the bytes in which they are sent.
+//! 4. **Answer and send.** The head of a UDP reply is written into the room before its peers, and
+//!    one `sendmmsg` takes them all. HTTP answers of a connection go out in one write.
+//!
+//! Once warm, no request allocates.
+//!
+//! # As a library
+//!
+//! [`run`] is all that `main` does. [`Server`] is for programs that do more, and
+//! [`Drivers::with_cache`] for those that bring a cache of their own:
+//!
+//! ```no_run
+//! use chihaya::{Drivers, config::Config};
+//!
+//! let config = Config::from_json(r#"{"network": {"udp": []}}"#).expect("a good configuration");
+//! chihaya::run(&config, &Drivers::builtin()).expect("the addresses are free");
+//! ```
+
+#![warn(missing_docs)]
+
 pub mod cache;
 pub mod config;
 pub mod drivers;

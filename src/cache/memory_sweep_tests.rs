@@ -3,7 +3,7 @@
 use super::testing::{Client, SETTINGS};
 use super::testing::{completed, leecher, seeder, stopped, sweep_all, torrent, v4, v6};
 use super::{Announce, Driver, Memory, MemorySettings, Totals};
-use crate::model::Seconds;
+use crate::model::{Role, Seconds};
 
 /// Every third torrent is fresh at second 30, the others have expired; a peer a family each.
 fn stale_torrents(client: &mut Client, count: u32) {
@@ -51,11 +51,15 @@ fn small_slices_come_around() {
 /// More rows than are looked at under one lock.
 const MANY: u32 = 50_000;
 
+/// A seeder, a partial seed and a leecher in turn.
 fn member(n: u32) -> Announce {
-    if n.is_multiple_of(3) {
-        seeder(0, v4(n))
-    } else {
-        leecher(0, v4(n))
+    match n % 3 {
+        0 => seeder(0, v4(n)),
+        1 => Announce {
+            role: Role::PartialSeed,
+            ..leecher(0, v4(n))
+        },
+        _ => leecher(0, v4(n)),
     }
 }
 
@@ -88,12 +92,9 @@ fn a_very_large_swarm_expires_in_slices() {
     assert_eq!(driver.totals().peers, still_here);
     let mut left = client.scrape(torrent(0));
     for n in (0..MANY).step_by(2) {
-        let role = if n.is_multiple_of(3) {
-            &mut left.seeders
-        } else {
-            &mut left.leechers
-        };
-        *role -= 1;
+        left.seeders -= u32::from(n % 3 == 0);
+        left.leechers -= u32::from(n % 3 != 0);
+        left.partial_seeds -= u32::from(n % 3 == 1);
         assert_eq!(client.announce(stopped(0, v4(n)), 30).counts, left, "{n}");
     }
     assert_eq!(driver.totals().peers, 0);
@@ -113,7 +114,7 @@ fn whole_swarms_expire() {
 }
 
 #[test]
-fn row_numbers_need_a_third_byte() {
+fn every_row_of_a_very_large_swarm_is_found() {
     const ROWS: u32 = 70_000;
     let driver = Memory::new(&SETTINGS);
     let mut client = Client::new(&driver, 1);

@@ -24,9 +24,11 @@ use std::io::{Read, Write};
 const MAGIC: &[u8; 16] = b"chihaya swarms 1";
 /// Bytes of the head before its checksum.
 const HEAD_BYTES: usize = 16 + 8 + 4 + 1;
-/// Torrents of a chunk, copied under one lock.
+/// Torrents of a chunk at most, copied under one lock.
 const TORRENTS_A_CHUNK: usize = 1024;
-/// Bytes of a chunk at most: a thousand torrents, one of them as large as a swarm can be.
+/// A chunk of so many bytes takes no more torrents.
+const ENOUGH_BYTES: usize = 1 << 20;
+/// Bytes of a chunk at most: a whole swarm of forty million peers.
 const MAX_CHUNK_BYTES: u32 = 1 << 30;
 
 /// Why a snapshot could not be written or read.
@@ -111,6 +113,9 @@ fn copy_torrents(shard: &mut Shard, from: usize, now: Seconds, chunk: &mut Vec<u
     let end = shard.torrents.len().min(from + TORRENTS_A_CHUNK);
     let moment = shard.ages().moment(now.0);
     for place in from..end {
+        if chunk.len() >= ENOUGH_BYTES {
+            return place - from;
+        }
         let mut torrent = *shard.torrents.get(place);
         let empty_secs = match torrent.is_empty() {
             true => now.0.wrapping_sub(torrent.v4.note()),

@@ -1,0 +1,364 @@
+//! Real clients share files through the tracker, over HTTP and UDP, over IPv4 and IPv6.
+//!
+//! Each client runs in a network namespace of its own, on a bridge inside the tracker's namespace,
+//! and has an address of the tested family only. Every pair of a seeder and a leecher has a torrent
+//! of its own, marked private, so a finished download can only have come from that seeder, and only
+//! the tracker can have brought the two together.
+//!
+//! Without root or one of the programs the test says so and passes; with
+//! `CHIHAYA_REQUIRE_CLIENTS=1` it fails instead.
+
+#[path = "clients/files.rs"]
+mod files;
+#[path = "clients/namespace.rs"]
+mod namespace;
+#[path = "clients/pair.rs"]
+mod pair;
+#[path = "clients/programs.rs"]
+mod programs;
+#[path = "clients/transport.rs"]
+mod transport;
+
+use files::{compare, create_folder, tail, text, write};
+use namespace::{Fallible, Namespace, Process};
+use pair::{Pair, Role};
+use programs::{CLIENTS, Client, Task, missing_programs, words};
+use std::io::Write;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+use std::{env, fs, io, process, thread};
+use transport::{Family, IPV4, IPV6, TRACKER_NAME, TRANSPORTS, Transport};
+
+/// Long enough for a busy machine to start a program that binds four ports.
+const TRACKER_BOUND: Duration = Duration::from_secs(20);
+/// A seeder checks its files before it announces.
+const SEEDER_BOUND: Duration = Duration::from_secs(40);
+/// A leecher that cannot read the answer is found when the seeder announces again, 15 s later.
+const DOWNLOAD_BOUND: Duration = Duration::from_secs(90);
+const POLL_EVERY: Duration = Duration::from_millis(250);
+
+#[test]
+fn real_clients_download_from_each_other() {
+    let missing = missing();
+    if !missing.is_empty() {
+        let required = env::var("CHIHAYA_REQUIRE_CLIENTS").is_ok_and(|value| value == "1");
+        assert!(
+            !required,
+            "CHIHAYA_REQUIRE_CLIENTS=1, but missing: {missing}"
+        );
+        // Past the harness, which keeps what a passing test prints to itself.
+        let _ = writeln!(io::stderr(), "SKIPPED real clients: missing {missing}");
+        return;
+    }
+    let run = Run::start().unwrap_or_else(|err| panic!("cannot start the tracker: {err}"));
+    let mut downloaded = Vec::new();
+    let mut failed = Vec::new();
+    for (pair, outcome) in run.check_all() {
+        match outcome {
+            Ok(()) => downloaded.push(pair),
+            Err(why) => {
+                println!("FAILED {pair}: {why}");
+                failed.push(pair);
+            }
+        }
+    }
+    println!(
+        "{} pairs downloaded:\n  {}",
+        downloaded.len(),
+        downloaded.join("\n  ")
+    );
+    let folder = run.folder.display();
+    assert!(
+        failed.is_empty(),
+        "no download: {}; the logs are in {folder}",
+        failed.join(", ")
+    );
+}
+
+/// What the test cannot do without; empty when everything is there.
+fn missing() -> String {
+    let mut missing = missing_programs();
+    if !fs::metadata("/proc/self").is_ok_and(|myself| myself.uid() == 0) {
+        missing.push("root".into());
+    } else if let Err(err) = Namespace::new("try") {
+        missing.push(format!("network namespaces ({err})"));
+    }
+    missing.join(", ")
+}
+
+/// A client at work. Fields are dropped in this order: a process keeps its namespace alive.
+struct Running {
+    client: &'static str,
+    _process: Process,
+    _namespace: Namespace,
+    files: PathBuf,
+    log: PathBuf,
+}
+
+/// The tracker, and the folder in which everything is written.
+struct Run {
+    _tracker: Process,
+    namespace: Namespace,
+    folder: PathBuf,
+}
+
+/// One entry a pair, named; or one for a whole transport that did not get that far.
+type Outcomes = Vec<(String, Fallible<()>)>;
+
+impl Run {
+    fn start() -> Fallible<Run> {
+        let folder =
+            Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("clients-{}", process::id()));
+        create_folder(&folder)?;
+        let namespace = Namespace::new("tracker")?;
+        namespace.add_bridge(&[IPV4.host(1), IPV6.host(1)])?;
+        let config = folder.join("config.json");
+        write(&config, config_text().as_bytes())?;
+        let command = words(&[env!("CARGO_BIN_EXE_chihaya"), "--config", &text(&config)]);
+        let tracker = namespace.spawn(
+            &command,
+            Path::new("/etc/hosts"),
+            &folder.join("tracker.log"),
+        )?;
+        let run = Run {
+            _tracker: tracker,
+            namespace,
+            folder,
+        };
+        run.wait_for_tracker()?;
+        Ok(run)
+    }
+
+    fn wait_for_tracker(&self) -> Fallible<()> {
+        let answers = |family| self.scrape(family, &"00".repeat(20)).is_ok();
+        let deadline = Instant::now() + TRACKER_BOUND;
+        if wait_until(deadline, || answers(&IPV4) && answers(&IPV6)) {
+            return Ok(());
+        }
+        let log = tail(&self.folder.join("tracker.log"));
+        Err(format!("no answer to a scrape in {TRACKER_BOUND:?}{log}"))
+    }
+
+    /// All transports side by side: most of the time is spent waiting.
+    fn check_all(&self) -> Outcomes {
+        thread::scope(|scope| {
+            let check = |transport| (transport, scope.spawn(move || self.check(transport)));
+            let checks: Vec<_> = TRANSPORTS.iter().map(check).collect();
+            let outcomes = checks.into_iter().flat_map(|(transport, check)| {
+                let outcomes = check
+                    .join()
+                    .unwrap_or_else(|_| Err("the check panicked".into()));
+                let everything = format!("every pair over {}", transport.name);
+                outcomes.unwrap_or_else(|err| vec![(everything, Err(err))])
+            });
+            outcomes.collect()
+        })
+    }
+
+    fn check(&self, transport: &'static Transport) -> Fallible<Outcomes> {
+        let pairs = self.create_pairs(transport)?;
+        let seeders = self.start_clients(&pairs, Role::Seeder)?;
+        let deadline = Instant::now() + SEEDER_BOUND;
+        let known: Vec<Fallible<()>> = pairs
+            .iter()
+            .map(|pair| self.wait_for_seeder(pair, &seeders, deadline))
+            .collect();
+        let leechers = self.start_clients(&pairs, Role::Leecher)?;
+        let deadline = Instant::now() + DOWNLOAD_BOUND;
+        let outcomes = pairs.iter().zip(known).map(|(pair, known)| {
+            let (seeder, leecher) = (find(&seeders, pair.seeder), find(&leechers, pair.leecher));
+            let download = |()| self.wait_for_download(pair, seeder, leecher, deadline);
+            (pair.name(), known.and_then(download))
+        });
+        Ok(outcomes.collect())
+    }
+
+    fn create_pairs(&self, transport: &'static Transport) -> Fallible<Vec<Pair>> {
+        let mut pairs = Vec::new();
+        for seeder in &CLIENTS {
+            for leecher in CLIENTS
+                .iter()
+                .filter(|other| seeder.can_meet(other, transport.name))
+            {
+                pairs.push(Pair::create(
+                    &self.folder,
+                    transport,
+                    seeder.name,
+                    leecher.name,
+                )?);
+            }
+        }
+        Ok(pairs)
+    }
+
+    /// Starts every client that has this role in one of the pairs, with all its pairs.
+    fn start_clients(&self, pairs: &[Pair], role: Role) -> Fallible<Vec<Running>> {
+        let mut running = Vec::new();
+        for (number, client) in CLIENTS.iter().enumerate() {
+            let own: Vec<&Pair> = pairs
+                .iter()
+                .filter(|pair| pair.client(role) == client.name)
+                .collect();
+            if let Some(pair) = own.first() {
+                let host = pair.transport.first_host + number + CLIENTS.len() * role as usize;
+                running.push(self.start_client(client, role, &own, host)?);
+            }
+        }
+        Ok(running)
+    }
+
+    fn start_client(
+        &self,
+        client: &'static Client,
+        role: Role,
+        pairs: &[&Pair],
+        host: usize,
+    ) -> Fallible<Running> {
+        let transport = pairs[0].transport;
+        let family = transport.family;
+        let label = format!("{}-{role:?}-{}", transport.name, client.name);
+        let namespace = Namespace::new(&label)?;
+        namespace.join(&self.namespace, &format!("port{host}"), family.host(host))?;
+        // It leads nowhere, but Transmission asks it for the address it would send from.
+        namespace.add_default_route(family.tracker)?;
+        let folder = self.folder.join(label);
+        let (files, state) = (folder.join("files"), folder.join("state"));
+        create_folder(&files)?;
+        create_folder(&state)?;
+        if role == Role::Seeder {
+            pairs
+                .iter()
+                .try_for_each(|pair| write(&files.join(&pair.file), &pair.content))?;
+        }
+        let hosts = folder.join("hosts");
+        write(
+            &hosts,
+            format!("{} {TRACKER_NAME}\n", family.tracker).as_bytes(),
+        )?;
+        let torrents = pairs.iter().map(|pair| pair.torrent.clone()).collect();
+        let task = Task {
+            torrents,
+            files,
+            state,
+        };
+        let log = folder.join("log");
+        let process = namespace.spawn(&(client.command)(&task)?, &hosts, &log)?;
+        let (client, files) = (client.name, task.files);
+        Ok(Running {
+            client,
+            _process: process,
+            _namespace: namespace,
+            files,
+            log,
+        })
+    }
+
+    fn wait_for_seeder(&self, pair: &Pair, seeders: &[Running], deadline: Instant) -> Fallible<()> {
+        if wait_until(deadline, || {
+            self.swarm(pair).is_ok_and(|swarm| swarm.seeders == 1)
+        }) {
+            return Ok(());
+        }
+        let log = tail(&find(seeders, pair.seeder).log);
+        Err(format!(
+            "the tracker knows no seeder after {SEEDER_BOUND:?}{log}"
+        ))
+    }
+
+    /// Waits for the very same bytes, and for the tracker to count that once.
+    fn wait_for_download(
+        &self,
+        pair: &Pair,
+        seeder: &Running,
+        leecher: &Running,
+        deadline: Instant,
+    ) -> Fallible<()> {
+        let file = leecher.files.join(&pair.file);
+        let logs = || tail(&seeder.log) + &tail(&leecher.log);
+        if !wait_until(deadline, || {
+            fs::read(&file).is_ok_and(|bytes| bytes == pair.content)
+        }) {
+            let state = compare(&file, &pair.content);
+            return Err(format!("{state} after {DOWNLOAD_BOUND:?}{}", logs()));
+        }
+        if !wait_until(deadline, || {
+            self.swarm(pair).is_ok_and(|swarm| swarm.completions == 1)
+        }) {
+            return Err(format!(
+                "downloaded, but not counted as completed once{}",
+                logs()
+            ));
+        }
+        Ok(())
+    }
+
+    fn swarm(&self, pair: &Pair) -> Fallible<Swarm> {
+        self.scrape(pair.transport.family, &pair.info_hash)
+    }
+
+    fn scrape(&self, family: &Family, info_hash: &str) -> Fallible<Swarm> {
+        let hash: String = (0..20)
+            .map(|at| format!("%{}", &info_hash[2 * at..][..2]))
+            .collect();
+        let url = format!("http://{}/scrape?info_hash={hash}", family.socket);
+        let curl = [
+            "curl",
+            "--silent",
+            "--fail",
+            "--globoff",
+            "--max-time",
+            "2",
+            &url,
+        ];
+        let answer = self.namespace.output(&curl)?;
+        let number = |key| answer.split_once(key)?.1.split_once('e')?.0.parse().ok();
+        let numbers = number("8:completei").zip(number("10:downloadedi"));
+        let (seeders, completions) = numbers.ok_or(format!("{url}: answered {answer:?}"))?;
+        Ok(Swarm {
+            seeders,
+            completions,
+        })
+    }
+}
+
+impl Drop for Run {
+    /// After a failure the logs are worth keeping.
+    fn drop(&mut self) {
+        if !thread::panicking()
+            && let Err(err) = fs::remove_dir_all(&self.folder)
+        {
+            eprintln!("{} stays: {err}", self.folder.display());
+        }
+    }
+}
+
+fn config_text() -> String {
+    let ports = format!(r#"["{}", "{}"]"#, IPV4.socket, IPV6.socket);
+    format!(
+        r#"{{"network": {{"udp": {ports}, "http": {ports}}},
+            "announce": {{"interval": "15s", "min_interval": "10s", "jitter": 0}}}}"#
+    )
+}
+
+/// What a scrape tells of one torrent.
+struct Swarm {
+    seeders: u32,
+    completions: u32,
+}
+
+fn find<'a>(running: &'a [Running], client: &str) -> &'a Running {
+    let found = running.iter().find(|running| running.client == client);
+    found.expect("every client of a pair is started")
+}
+
+/// Whether the condition came true before the deadline.
+fn wait_until(deadline: Instant, condition: impl Fn() -> bool) -> bool {
+    while !condition() {
+        if Instant::now() > deadline {
+            return false;
+        }
+        thread::sleep(POLL_EVERY);
+    }
+    true
+}

@@ -63,6 +63,11 @@ fn bench(torrents: u32) -> Bench {
             .collect();
         bench.udp_tick(&packets);
     }
+    assert_eq!(
+        memory.totals().peers,
+        u64::from(PEERS),
+        "every peer is listed"
+    );
     bench
 }
 
@@ -88,12 +93,11 @@ fn packet(ids: &ConnectionIds, torrents: u32, peer: u32) -> (Vec<u8>, IpAddr) {
     packet.extend_from_slice(&[0, 0, 0, 1, 1, 2, 3, 4]);
     packet.extend_from_slice(&info_hash(torrents, peer));
     packet.extend_from_slice(b"-qB4650-abcdefghijkl");
-    packet.extend_from_slice(&[0; 23]);
+    packet.extend_from_slice(&[0; 15]);
     packet.push((peer % 10 < 3).into()); // left: three of ten leech
     packet.extend_from_slice(&[0; 20]);
     packet.extend_from_slice(&[0, 0, 0, 30]); // num_want
     packet.extend_from_slice(&6881u16.to_be_bytes());
-    packet.truncate(98);
     (packet, from)
 }
 

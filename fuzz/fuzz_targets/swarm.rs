@@ -1,5 +1,6 @@
-//! Announces, scrapes, sweeps and the passing of time on the memory cache and on its stupid twin:
-//! counts agree, answers hold nobody but those who may be handed out, and as many as are wanted.
+//! Announces, scrapes, sweeps, restarts and the passing of time on the memory cache and on its
+//! stupid twin: counts agree, answers hold nobody but those who may be handed out, and as many as
+//! are wanted.
 
 #![no_main]
 
@@ -10,11 +11,13 @@ use chihaya_fuzz::model::{Expected, Swarm};
 use libfuzzer_sys::fuzz_target;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-const TORRENTS: usize = 3;
+const TORRENTS: usize = 24;
 /// Operations of a run; with [`MAX_CROWD`] enough for some hundred peers of each family.
 const MAX_OPS: usize = 48;
 /// Peers that one operation announces: with two, a swarm is past the 64 rows of a small one.
 const MAX_CROWD: u8 = 40;
+/// Places between the first peers of two crowds that are next to each other: they overlap.
+const CROWD_STEP: u16 = 4;
 /// 24 units, as peers' ages are kept: a unit is a second.
 const LIFETIME_SECS: u32 = 24;
 /// How much longer than its lifetime a peer may be there: less than two units.
@@ -22,7 +25,7 @@ const GRACE_SECS: u32 = 2;
 /// Sweeps come at least as often: with a lifetime before it, and another until nobody is in the
 /// grace, ages stay below the 64 units at which they wrap around.
 const SWEEP_SECS: u32 = 12;
-/// The tracker has been running for a while.
+/// When the run begins. The clock of the cache begins anew with each restart.
 const START_SECS: u32 = 1_000_000;
 
 #[derive(Arbitrary, Debug)]
@@ -42,12 +45,18 @@ enum Op {
         slices: u8,
         most: u8,
     },
+    /// A snapshot is written, and read by a cache of another process.
+    Restart {
+        one_shard: bool,
+    },
 }
 
 /// Peers in a row that announce the same.
 #[derive(Arbitrary, Debug)]
 struct Crowd {
     torrent: u8,
+    /// Each of them is in a torrent of its own, from this one on.
+    spread: bool,
     first: u8,
     count: u8,
     v4: bool,
@@ -71,19 +80,16 @@ fn event(from: &mut Unstructured<'_>) -> arbitrary::Result<Event> {
         .copied()
 }
 
-fuzz_target!(|run: (bool, Vec<Op>)| {
-    let (keeps_peer_ids, ops) = run;
-    let mut twins = Twins::new(keeps_peer_ids);
+fuzz_target!(|run: (bool, bool, Vec<Op>)| {
+    let (keeps_peer_ids, one_shard, ops) = run;
+    let mut twins = Twins::new(keeps_peer_ids, one_shard);
     for op in ops.iter().take(MAX_OPS) {
         twins.step(op);
     }
     twins.wait(LIFETIME_SECS + GRACE_SECS);
     twins.sweep();
-    assert_eq!(
-        twins.memory.totals().peers,
-        0,
-        "long after the last announce"
-    );
+    let peers = twins.memory.totals().peers;
+    assert_eq!(peers, 0, "long after the last announce");
 });
 
 struct Twins {
@@ -92,6 +98,8 @@ struct Twins {
     keeps_peer_ids: bool,
     swarms: [Swarm; TORRENTS],
     now_secs: u32,
+    /// When the process of the cache began.
+    began_secs: u32,
     swept_secs: u32,
     batch: Batch,
     expected: Vec<Answered>,
@@ -103,26 +111,24 @@ enum Answered {
 }
 
 impl Twins {
-    fn new(keeps_peer_ids: bool) -> Twins {
-        let memory = Memory::new(&MemorySettings {
-            workers: 1,
-            peer_lifetime_secs: LIFETIME_SECS,
-            counts_lifetime_secs: u32::MAX,
-            max_torrents: 1000,
-            max_peers: 100_000,
-            peer_ids: keeps_peer_ids,
-            seed: 0,
-        });
+    fn new(keeps_peer_ids: bool, one_shard: bool) -> Twins {
+        let (memory, handle) = open(keeps_peer_ids, one_shard);
         Twins {
-            handle: memory.open(0).expect("memory is always there"),
             memory,
+            handle,
             keeps_peer_ids,
             swarms: Default::default(),
             now_secs: START_SECS,
+            began_secs: 0,
             swept_secs: START_SECS,
             batch: Batch::default(),
             expected: Vec::new(),
         }
+    }
+
+    /// The time by the clock of the cache.
+    fn now(&self) -> Seconds {
+        Seconds(self.now_secs - self.began_secs)
     }
 
     fn step(&mut self, op: &Op) {
@@ -139,37 +145,37 @@ impl Twins {
             Op::Sweep { slices, most } => {
                 self.leave_grace();
                 for _ in 0..slices % 4 {
-                    self.memory
-                        .sweep(Seconds(self.now_secs), usize::from(*most));
+                    self.memory.sweep(self.now(), usize::from(*most));
                 }
                 self.sweep();
             }
+            Op::Restart { one_shard } => self.restart(*one_shard),
         }
     }
 
     fn announce(&mut self, crowd: &Crowd) {
-        let torrent = usize::from(crowd.torrent) % TORRENTS;
         let count = crowd.count % MAX_CROWD + 1;
         for place in 0..count {
+            let spread = if crowd.spread { place.into() } else { 0 };
+            let torrent = (usize::from(crowd.torrent) + spread) % TORRENTS;
             let announce = Announce {
                 info_hash: info_hash(torrent),
                 want: if place + 1 == count { crowd.want } else { 0 },
                 // What is not kept cannot be had.
                 peer_ids: crowd.peer_ids && self.keeps_peer_ids,
-                ..crowd.announce(u16::from(crowd.first) + u16::from(place))
+                ..crowd.announce(u16::from(crowd.first) * CROWD_STEP + u16::from(place))
             };
             let expected = self.swarms[torrent].announce(&announce, self.now_secs);
-            let asked = Announce {
+            self.batch.push(Query::Announce(Announce {
                 peer_ids: crowd.peer_ids,
                 ..announce
-            };
-            self.batch.push(Query::Announce(asked));
+            }));
             self.expected.push(Answered::Announce(expected));
         }
     }
 
     fn run(&mut self) {
-        let now = Seconds(self.now_secs);
+        let now = self.now();
         self.handle
             .run(&mut self.batch, now)
             .expect("memory is always there");
@@ -214,7 +220,7 @@ impl Twins {
     /// Sweeps to the end, twice: once around may begin in the middle.
     fn sweep(&mut self) {
         for _ in 0..2 {
-            self.memory.sweep(Seconds(self.now_secs), usize::MAX);
+            self.memory.sweep(self.now(), usize::MAX);
         }
         for swarm in &mut self.swarms {
             swarm.expire(self.now_secs - LIFETIME_SECS);
@@ -222,6 +228,34 @@ impl Twins {
         self.swept_secs = self.now_secs;
         self.run();
     }
+
+    fn restart(&mut self, one_shard: bool) {
+        self.leave_grace();
+        self.sweep();
+        let (mut snapshot, wall_secs) = (Vec::new(), self.now_secs.into());
+        let saved = self.memory.save(&mut snapshot, self.now(), wall_secs);
+        (self.memory, self.handle) = open(self.keeps_peer_ids, one_shard);
+        self.began_secs = self.now_secs;
+        let mut from = snapshot.as_slice();
+        let restored = self.memory.restore(&mut from, self.now(), wall_secs);
+        saved.and(restored).expect("a whole snapshot");
+        self.run();
+    }
+}
+
+/// An empty cache. With one shard, all torrents are neighbours.
+fn open(keeps_peer_ids: bool, one_shard: bool) -> (Memory, Box<dyn Cache>) {
+    let memory = Memory::new(&MemorySettings {
+        workers: usize::from(!one_shard),
+        peer_lifetime_secs: LIFETIME_SECS,
+        counts_lifetime_secs: u32::MAX,
+        max_torrents: 1000,
+        max_peers: 100_000,
+        peer_ids: keeps_peer_ids,
+        seed: 0,
+    });
+    let handle = memory.open(0).expect("memory is always there");
+    (memory, handle)
 }
 
 impl Crowd {

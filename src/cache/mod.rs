@@ -4,9 +4,11 @@
 mod arena;
 mod batch;
 mod block;
+mod buckets;
 mod hash;
 mod large;
 mod mark;
+mod member;
 mod memory;
 #[cfg(test)]
 mod memory_model_tests;
@@ -16,6 +18,7 @@ mod pages;
 mod pick;
 mod shard;
 mod snapshot;
+mod sweep;
 mod table;
 #[cfg(test)]
 mod testing;

@@ -1,22 +1,20 @@
 //! A shard: torrents in packed pages, a hash table of their places, and the rows of their peers.
 
 use super::batch::{Announce, Answer, OpenAnswer};
-use super::block::{Handle, Row};
+use super::block::Handle;
 use super::hash::hash_bytes;
-use super::mark::{Ages, Mark, Moment};
+use super::mark::Ages;
+use super::member::{self, NoRoom, RestoredPeer};
 use super::pages::Pages;
 use super::pick::Asker;
+use super::sweep::Cursor;
 use super::table::{Place, Tables};
 use super::{MemorySettings, Totals};
-use crate::model::{Counts, Endpoint, Event, InfoHash, Role, Seconds};
+use crate::model::{Counts, Endpoint, Event, InfoHash, Seconds};
 use foldhash::fast::FixedState;
 use hashbrown::HashTable;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Rows looked at under one lock: about a hundred microseconds.
-const ROWS_A_SLICE: usize = 16 * 1024;
-/// Rows that a torrent counts as even when it has fewer: it must be fetched, too.
-const ROWS_A_TORRENT: usize = 4;
 /// A torrent that has been without peers for longer has been so for as long as this: 68 years.
 const LONG_AGO_SECS: u32 = u32::MAX / 2;
 
@@ -25,8 +23,8 @@ const LONG_AGO_SECS: u32 = u32::MAX / 2;
 pub(super) struct Limits {
     max_torrents: u64,
     max_peers: u64,
-    torrents: AtomicU64,
-    peers: AtomicU64,
+    pub(super) torrents: AtomicU64,
+    pub(super) peers: AtomicU64,
 }
 
 impl Limits {
@@ -50,12 +48,12 @@ impl Limits {
         self.torrents.load(Ordering::Relaxed) < self.max_torrents
     }
 
-    fn peers_left(&self) -> bool {
+    pub(super) fn peers_left(&self) -> bool {
         self.peers.load(Ordering::Relaxed) < self.max_peers
     }
 
     /// Torrents without peers are a courtesy while there is plenty of room.
-    fn crowded(&self) -> bool {
+    pub(super) fn crowded(&self) -> bool {
         self.torrents.load(Ordering::Relaxed) > self.max_torrents / 2
     }
 }
@@ -76,30 +74,15 @@ impl Torrent {
     }
 }
 
-/// How far a slice of a sweep came.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Swept {
-    pub(super) looked_at: usize,
-    /// The shard has been gone through once.
-    pub(super) whole: bool,
-}
-
-/// Where a sweep goes on: torrents before this one, rows of that torrent before these.
-#[derive(Clone, Copy, Debug, Default)]
-struct Cursor {
-    torrents: usize,
-    rows: Option<(usize, usize)>,
-}
-
 pub(super) struct Shard {
     pub(super) torrents: Pages<Torrent>,
-    places: HashTable<u32>,
+    pub(super) places: HashTable<u32>,
     pub(super) v4: Tables<6>,
     pub(super) v6: Tables<18>,
-    ages: Ages,
-    counts_lifetime_secs: u32,
-    hasher: FixedState,
-    cursor: Cursor,
+    pub(super) ages: Ages,
+    pub(super) counts_lifetime_secs: u32,
+    pub(super) hasher: FixedState,
+    pub(super) cursor: Cursor,
 }
 
 impl Shard {
@@ -231,10 +214,10 @@ impl Shard {
         let torrent = torrents.get_mut(place);
         let joined = match &peer {
             Endpoint::V4(address) => {
-                join(v4, &mut torrent.v4, place, address, announce, now, limits)?
+                member::join(v4, &mut torrent.v4, place, address, announce, now, limits)?
             }
             Endpoint::V6(address) => {
-                join(v6, &mut torrent.v6, place, address, announce, now, limits)?
+                member::join(v6, &mut torrent.v6, place, address, announce, now, limits)?
             }
         };
         // A client that is known by both its addresses has finished once.
@@ -253,8 +236,8 @@ impl Shard {
         let torrent = torrents.get_mut(place);
         let was_empty = torrent.is_empty();
         match &peer {
-            Endpoint::V4(address) => leave(v4, &mut torrent.v4, place, address, limits),
-            Endpoint::V6(address) => leave(v6, &mut torrent.v6, place, address, limits),
+            Endpoint::V4(address) => member::leave(v4, &mut torrent.v4, place, address, limits),
+            Endpoint::V6(address) => member::leave(v6, &mut torrent.v6, place, address, limits),
         }
         if torrent.is_empty() && !was_empty {
             torrent.v4.set_note(now.0);
@@ -263,7 +246,7 @@ impl Shard {
     }
 
     /// Tells torrents whose blocks the last change has moved.
-    fn tell_moved(&mut self) {
+    pub(super) fn tell_moved(&mut self) {
         let Shard {
             torrents, v4, v6, ..
         } = self;
@@ -304,112 +287,6 @@ impl Shard {
         answer.end_v4();
         v6.pick(&mut torrent.v6, v6_asker, dice, &mut answer.window(want_v6));
         answer.finish(counts)
-    }
-
-    /// Removes what has expired, in a slice of about `most` torrents.
-    pub(super) fn sweep(&mut self, now: Seconds, most: usize, limits: &Limits) -> Swept {
-        let mut looked_at = 0;
-        if self.cursor.torrents == 0 {
-            self.cursor = Cursor {
-                torrents: self.torrents.len(),
-                rows: None,
-            };
-        }
-        self.cursor.torrents = self.cursor.torrents.min(self.torrents.len());
-        let mut rows_left = ROWS_A_SLICE;
-        while self.cursor.torrents > 0 && looked_at < most && rows_left > 0 {
-            let place = self.cursor.torrents - 1;
-            let rows = self.sweep_torrent(place, now, rows_left, limits);
-            rows_left = rows_left.saturating_sub(rows);
-            if self.cursor.rows.is_none() {
-                looked_at += 1;
-                self.cursor.torrents = place;
-                self.drop_if_empty(place, now, limits);
-            }
-        }
-        let whole = self.cursor.torrents == 0;
-        if whole {
-            self.give_back();
-        }
-        Swept {
-            looked_at: looked_at.max(1),
-            whole,
-        }
-    }
-
-    /// Goes on with one torrent, `most` rows at most; returns the rows it counts as.
-    fn sweep_torrent(&mut self, place: usize, now: Seconds, most: usize, limits: &Limits) -> usize {
-        let moment = (self.ages, self.ages.moment(now.0));
-        let (v4_end, v6_end) = self.cursor.rows.unwrap_or((usize::MAX, usize::MAX));
-        let Shard {
-            torrents, v4, v6, ..
-        } = self;
-        let torrent = torrents.get_mut(place);
-        let was_empty = torrent.is_empty();
-        let swept_v4 = v4.expire(&mut torrent.v4, moment, v4_end, most);
-        let left = most.saturating_sub(swept_v4.looked_at);
-        let swept_v6 = v6.expire(&mut torrent.v6, moment, v6_end, left);
-        if swept_v4.gone > 0 {
-            v4.shrink(&mut torrent.v4, place as u32);
-        }
-        if swept_v6.gone > 0 {
-            v6.shrink(&mut torrent.v6, place as u32);
-        }
-        if torrent.is_empty() && !was_empty {
-            torrent.v4.set_note(now.0);
-        }
-        let gone = (swept_v4.gone + swept_v6.gone) as u64;
-        limits.peers.fetch_sub(gone, Ordering::Relaxed);
-        self.tell_moved();
-        let ends = (swept_v4.end, swept_v6.end);
-        self.cursor.rows = (ends != (0, 0)).then_some(ends);
-        ROWS_A_TORRENT.max(swept_v4.looked_at + swept_v6.looked_at)
-    }
-
-    /// Forgets a torrent without peers, unless its `downloaded` count is still of interest.
-    fn drop_if_empty(&mut self, place: usize, now: Seconds, limits: &Limits) {
-        let torrent = *self.torrents.get(place);
-        let kept = torrent.downloaded > 0
-            && now.0.wrapping_sub(torrent.v4.note()) < self.counts_lifetime_secs
-            && !limits.crowded();
-        if !torrent.is_empty() || kept {
-            return;
-        }
-        let hash = hash_bytes(&torrent.info_hash.0, &self.hasher);
-        if let Ok(entry) = self
-            .places
-            .find_entry(hash, |other| *other as usize == place)
-        {
-            entry.remove();
-        }
-        limits.torrents.fetch_sub(1, Ordering::Relaxed);
-        let last = self.torrents.len() - 1;
-        self.torrents.swap_remove(place);
-        if place == last {
-            return;
-        }
-        let moved = *self.torrents.get(place);
-        let hash = hash_bytes(&moved.info_hash.0, &self.hasher);
-        if let Some(other) = self.places.find_mut(hash, |other| *other as usize == last) {
-            *other = place as u32;
-        }
-        self.v4.set_owner(&moved.v4, place as u32);
-        self.v6.set_owner(&moved.v6, place as u32);
-    }
-
-    /// Shrinks the hash table once it is far larger than what is in it.
-    fn give_back(&mut self) {
-        if self.places.capacity() > 4 * self.places.len() {
-            let Shard {
-                places,
-                torrents,
-                hasher,
-                ..
-            } = self;
-            places.shrink_to_fit(|place| {
-                hash_bytes(&torrents.get(*place as usize).info_hash.0, hasher)
-            });
-        }
     }
 
     pub(super) fn ages(&self) -> Ages {
@@ -459,111 +336,12 @@ impl Shard {
         let torrent = torrents.get_mut(place);
         match peer {
             Endpoint::V4(address) => {
-                put_back(v4, &mut torrent.v4, place, address, restored, limits);
+                member::put_back(v4, &mut torrent.v4, place, address, restored, limits);
             }
             Endpoint::V6(address) => {
-                put_back(v6, &mut torrent.v6, place, address, restored, limits);
+                member::put_back(v6, &mut torrent.v6, place, address, restored, limits);
             }
         }
         self.tell_moved();
-    }
-}
-
-/// There is no place for one more peer.
-#[derive(Clone, Copy, Debug)]
-struct NoRoom;
-
-struct Joined {
-    place: Place,
-    completed_now: bool,
-}
-
-fn join<const N: usize>(
-    tables: &mut Tables<N>,
-    handle: &mut Handle,
-    owner: usize,
-    address: &[u8; N],
-    announce: &Announce,
-    now: Moment,
-    limits: &Limits,
-) -> Result<Joined, NoRoom> {
-    let seeder = announce.role == Role::Seeder;
-    let partial_seed = announce.role == Role::PartialSeed;
-    let completed = announce.event == Event::Completed;
-    let row = |completed| Row {
-        address: *address,
-        mark: Mark::new(now, completed, partial_seed),
-        peer_id: announce.peer_id,
-    };
-    if let Some((place, mark)) = tables.find(handle, address, seeder) {
-        let before = mark.completed();
-        let row = row(before || completed);
-        let Some(place) = tables.refresh(handle, owner as u32, place, &row, seeder) else {
-            limits.peers.fetch_sub(1, Ordering::Relaxed);
-            return Err(NoRoom);
-        };
-        return Ok(Joined {
-            place,
-            completed_now: completed && !before,
-        });
-    }
-    if !limits.peers_left() {
-        return Err(NoRoom);
-    }
-    let place = tables
-        .insert(handle, owner as u32, &row(completed), seeder)
-        .ok_or(NoRoom)?;
-    limits.peers.fetch_add(1, Ordering::Relaxed);
-    Ok(Joined {
-        place,
-        completed_now: completed,
-    })
-}
-
-fn leave<const N: usize>(
-    tables: &mut Tables<N>,
-    handle: &mut Handle,
-    owner: usize,
-    address: &[u8; N],
-    limits: &Limits,
-) {
-    // Most peers that leave have finished.
-    if let Some((place, _)) = tables.find(handle, address, true) {
-        tables.remove(handle, owner as u32, place);
-        limits.peers.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-/// A peer as a snapshot remembers it, address aside.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct RestoredPeer {
-    pub(super) mark: Mark,
-    pub(super) peer_id: crate::model::PeerId,
-    pub(super) seeder: bool,
-}
-
-fn put_back<const N: usize>(
-    tables: &mut Tables<N>,
-    handle: &mut Handle,
-    owner: usize,
-    address: &[u8; N],
-    restored: &RestoredPeer,
-    limits: &Limits,
-) {
-    let RestoredPeer {
-        mark,
-        peer_id,
-        seeder,
-    } = *restored;
-    if !limits.peers_left() || tables.find(handle, address, seeder).is_some() {
-        return;
-    }
-    let row = Row {
-        address: *address,
-        mark,
-        peer_id,
-    };
-    if tables.insert(handle, owner as u32, &row, seeder).is_some() {
-        limits.peers.fetch_add(1, Ordering::Relaxed);
     }
 }

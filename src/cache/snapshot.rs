@@ -15,8 +15,9 @@
 
 use super::block::Handle;
 use super::mark::{Ages, Mark, Moment};
+use super::member::RestoredPeer;
 use super::memory::Shared;
-use super::shard::{RestoredPeer, Shard};
+use super::shard::Shard;
 use super::table::Tables;
 use crate::model::{Endpoint, InfoHash, PeerId, Seconds};
 use std::io::{Read, Write};

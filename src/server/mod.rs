@@ -5,6 +5,7 @@ mod clock;
 mod connection;
 mod tcp;
 mod timer;
+mod turn;
 mod udp;
 mod worker;
 

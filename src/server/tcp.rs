@@ -1,11 +1,12 @@
 //! The HTTP side of a worker: listeners, connections, and the requests of a tick.
 
 use super::connection::{Connection, Interest, Phase};
+use super::turn::Turn;
 use super::worker::Shared;
 use crate::model::Seconds;
 use crate::tracker::Tracker;
 use crate::tracker::http::{Requests, Rest};
-use crate::wire::{http, proxy};
+use crate::wire::http;
 use log::{debug, warn};
 use mio::net::{TcpListener, TcpStream};
 use mio::{Interest as Readiness, Registry, Token};
@@ -16,8 +17,6 @@ use std::sync::{Arc, PoisonError};
 
 /// Bytes read at once, for all connections in turn: two of the longest request heads.
 const READ_BYTES: usize = 2 * http::MAX_HEAD_BYTES;
-/// Requests taken from one connection a tick; a client that sends more waits for its turn.
-const REQUESTS_PER_TICK: usize = 32;
 /// Connections accepted from one listener a tick, so that those that are open get their turn.
 const ACCEPTS_PER_TICK: usize = 256;
 /// Connections looked at for the one to give up when there is no room for another.
@@ -255,14 +254,14 @@ impl Http {
             return;
         }
         let began = connection.has_unread();
-        let reading = Reading {
+        let turn = Turn {
             connection,
             requests,
             tracker,
             buffer,
             key,
         };
-        match reading.run() {
+        match turn.run() {
             Err(error) => {
                 debug!("http: a connection failed: {error}");
                 return self.close(key);
@@ -420,119 +419,4 @@ fn poll_for(connection: &mut Connection, registry: &Registry, token: Token) -> i
         Interest::Nothing => registry.register(connection.stream_mut(), token, readiness),
         _ => registry.reregister(connection.stream_mut(), token, readiness),
     }
-}
-
-/// One connection's turn at the read buffer.
-struct Reading<'w> {
-    connection: &'w mut Connection,
-    requests: &'w mut Requests,
-    tracker: &'w mut Tracker,
-    buffer: &'w mut [u8],
-    key: usize,
-}
-
-impl Reading<'_> {
-    /// Reads and collects until the input is drained, or the turn is over; returns the requests
-    /// taken.
-    fn run(self) -> io::Result<usize> {
-        let Reading {
-            connection,
-            requests,
-            tracker,
-            buffer,
-            key,
-        } = self;
-        let mut filled = connection.take_unread(buffer);
-        let mut taken = 0;
-        // What was left unread may hold whole requests: a turn ended among them.
-        let mut whole = filled > 0;
-        connection.more_to_read = true;
-        while connection.more_to_read {
-            if !whole {
-                let Some(length) = connection.read(&mut buffer[filled..])? else {
-                    connection.more_to_read = false;
-                    break;
-                };
-                if length == 0 {
-                    connection.more_to_read = false;
-                    connection.phase = Phase::Closing { linger: false };
-                    break;
-                }
-                // A read that does not fill the buffer has drained the socket (epoll(7)); the end
-                // of the input comes with an event of its own.
-                connection.more_to_read = filled + length == buffer.len();
-                filled += length;
-            }
-            let used = collect(
-                connection,
-                requests,
-                tracker,
-                key,
-                &buffer[..filled],
-                &mut taken,
-            );
-            buffer.copy_within(used..filled, 0);
-            filled -= used;
-            if let Phase::Closing { .. } = connection.phase {
-                connection.more_to_read = false;
-                filled = 0;
-            }
-            if taken >= REQUESTS_PER_TICK {
-                connection.more_to_read = true;
-                break;
-            }
-            whole = false;
-        }
-        connection.keep_unread(&buffer[..filled]);
-        Ok(taken)
-    }
-}
-
-/// Collects the whole requests at the front of `bytes`, up to what a tick takes; returns the bytes
-/// used.
-fn collect(
-    connection: &mut Connection,
-    requests: &mut Requests,
-    tracker: &mut Tracker,
-    key: usize,
-    bytes: &[u8],
-    taken: &mut usize,
-) -> usize {
-    let mut used = 0;
-    if connection.phase == Phase::Proxy {
-        match proxy::parse(bytes) {
-            Ok(proxy::Status::Complete { client, consumed }) => {
-                connection.client =
-                    client.map_or(connection.client, |addr| addr.ip().to_canonical());
-                connection.phase = Phase::Open;
-                used = consumed;
-            }
-            Ok(proxy::Status::Partial) => return 0,
-            Err(proxy::Malformed) => {
-                debug!("http: a trusted proxy did not begin with the PROXY protocol");
-                connection.phase = Phase::Closing { linger: false };
-                return 0;
-            }
-        }
-    }
-    while connection.phase == Phase::Open && *taken < REQUESTS_PER_TICK && used < bytes.len() {
-        match http::parse(&bytes[used..]) {
-            Ok(http::Status::Complete { request, consumed }) => {
-                used += consumed;
-                *taken += 1;
-                if !requests.collect(tracker, key, &request, connection.client) {
-                    connection.phase = Phase::Closing {
-                        linger: used < bytes.len(),
-                    };
-                }
-            }
-            Ok(http::Status::Partial) => break,
-            Err(malformed) => {
-                *taken += 1;
-                requests.collect_malformed(key, malformed);
-                connection.phase = Phase::Closing { linger: true };
-            }
-        }
-    }
-    used
 }

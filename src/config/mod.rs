@@ -1,0 +1,247 @@
+//! The configuration: sections, defaults, and a reading that lists every fault at once.
+
+mod check;
+mod reading;
+mod units;
+
+pub use check::Fault;
+pub use units::{Bytes, Span};
+
+use ipnet::IpNet;
+use reading::Reading;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
+use units::{DAY, HOUR, MINUTE};
+
+/// The port trackers are usually found on.
+pub const DEFAULT_PORT: u16 = 6969;
+
+/// Everything that can be set. Every field has a default: no file is needed.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Config {
+    /// Sockets and connections.
+    pub network: Network,
+    /// Answers to announces.
+    pub announce: Announce,
+    /// Answers to scrapes.
+    pub scrape: Scrape,
+    /// What strangers may make the tracker hold.
+    pub limits: Limits,
+    /// Where swarms live.
+    pub cache: Cache,
+    /// What is logged.
+    pub log: Log,
+}
+
+/// Sockets and connections.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Network {
+    /// UDP addresses; none: no UDP. Port 0: any free one, told in the log.
+    pub udp: Vec<SocketAddr>,
+    /// HTTP addresses; none: no HTTP. Port 0: any free one, told in the log.
+    pub http: Vec<SocketAddr>,
+    /// Worker threads; 0: one a core.
+    pub workers: u16,
+    /// Receive buffer of each UDP socket; the system may allow less (`net.core.rmem_max`).
+    pub udp_receive_buffer: Bytes,
+    /// Send buffer of each UDP socket; the system may allow less (`net.core.wmem_max`).
+    pub udp_send_buffer: Bytes,
+    /// Connections that may wait to be accepted.
+    pub backlog: u32,
+    /// HTTP connections of all workers; 0: as many as the process may have descriptors.
+    pub max_connections: u32,
+    /// How long a client may take to send a request.
+    pub head_timeout: Span,
+    /// How long a connection may stand idle between requests.
+    pub idle_timeout: Span,
+    /// How long a client may take nothing of its answer.
+    pub write_timeout: Span,
+    /// Networks whose connections are proxies: their header or PROXY protocol is believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// The header in which they name the client; null: none.
+    pub proxy_header: Option<String>,
+    /// Whether they begin each connection with the PROXY protocol, version 1 or 2.
+    pub proxy_protocol: bool,
+}
+
+impl Default for Network {
+    fn default() -> Network {
+        let everywhere: [IpAddr; 2] = [Ipv4Addr::UNSPECIFIED.into(), Ipv6Addr::UNSPECIFIED.into()];
+        let listen = everywhere
+            .map(|ip| SocketAddr::new(ip, DEFAULT_PORT))
+            .to_vec();
+        Network {
+            udp: listen.clone(),
+            http: listen,
+            workers: 0,
+            udp_receive_buffer: Bytes(4 << 20),
+            udp_send_buffer: Bytes(1 << 20),
+            backlog: 1024,
+            max_connections: 0,
+            head_timeout: Span(10),
+            idle_timeout: Span(60),
+            write_timeout: Span(30),
+            trusted_proxies: Vec::new(),
+            proxy_header: Some("X-Forwarded-For".to_owned()),
+            proxy_protocol: false,
+        }
+    }
+}
+
+/// Answers to announces.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Announce {
+    /// When clients are to announce again.
+    pub interval: Span,
+    /// Before which they should not.
+    pub min_interval: Span,
+    /// Up to this much is added to each interval, so that clients spread out.
+    pub jitter: Span,
+    /// How long after its last announce a peer is handed out.
+    pub peer_lifetime: Span,
+    /// Peers of an answer when the client does not say.
+    pub peers_default: u16,
+    /// Peers of an answer at most.
+    pub peers_max: u16,
+    /// Keep peer ids, for answers that are not compact; 20 bytes more a peer.
+    pub peer_ids: bool,
+    /// Networks whose clients may announce other addresses (`ip=`, `ipv4=`, `ipv6=`).
+    pub address_from: Vec<IpNet>,
+    /// How long a UDP client may use its connection id.
+    pub connection_id_lifetime: Span,
+}
+
+impl Default for Announce {
+    fn default() -> Announce {
+        Announce {
+            interval: Span(30 * MINUTE),
+            min_interval: Span(15 * MINUTE),
+            jitter: Span(MINUTE),
+            peer_lifetime: Span(HOUR),
+            peers_default: 50,
+            peers_max: 200,
+            peer_ids: false,
+            address_from: Vec::new(),
+            connection_id_lifetime: Span(2 * MINUTE),
+        }
+    }
+}
+
+/// Answers to scrapes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Scrape {
+    /// Torrents of one HTTP scrape at most; over UDP 74 fit a packet.
+    pub max_hashes: u16,
+    /// Answer a scrape without `info_hash` with all torrents.
+    pub full: bool,
+    /// How old that answer may be.
+    pub full_interval: Span,
+}
+
+impl Default for Scrape {
+    fn default() -> Scrape {
+        Scrape {
+            max_hashes: 64,
+            full: false,
+            full_interval: Span(5 * MINUTE),
+        }
+    }
+}
+
+/// What strangers may make the tracker hold.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Limits {
+    /// Torrents; each takes 50 bytes and its peers.
+    pub torrents: u64,
+    /// Peers; each takes 7 to 12 bytes over IPv4, 19 to 24 over IPv6.
+    pub peers: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            torrents: 5_000_000,
+            peers: 20_000_000,
+        }
+    }
+}
+
+/// Where swarms live.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Cache {
+    /// The driver's name.
+    pub driver: String,
+    /// A file that keeps swarms over a restart; null: none.
+    pub snapshot: Option<PathBuf>,
+    /// How often it is written; it is written at the end, too.
+    pub snapshot_interval: Span,
+    /// How long the `downloaded` count of a torrent without peers is remembered.
+    pub downloaded_lifetime: Span,
+}
+
+impl Default for Cache {
+    fn default() -> Cache {
+        Cache {
+            driver: "memory".to_owned(),
+            snapshot: None,
+            snapshot_interval: Span(5 * MINUTE),
+            downloaded_lifetime: Span(7 * DAY),
+        }
+    }
+}
+
+/// What is logged.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Log {
+    /// The least severe messages shown.
+    pub level: Level,
+}
+
+impl Default for Log {
+    fn default() -> Log {
+        Log { level: Level::Info }
+    }
+}
+
+/// Severities of messages.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[allow(missing_docs, reason = "the names say it")]
+pub enum Level {
+    Off,
+    Error,
+    Warn,
+    Info,
+    Debug,
+    Trace,
+}
+
+impl Config {
+    /// Reads JSON over the defaults. Every fault is listed, none replaced by a default in silence.
+    pub fn from_json(text: &str) -> Result<Config, Vec<Fault>> {
+        let given: Value =
+            serde_json::from_str(text).map_err(|err| vec![Fault(format!("not JSON: {err}"))])?;
+        let defaults = serde_json::to_value(Config::default());
+        let mut reading = Reading::new(defaults.unwrap_or_default());
+        reading.merge(&mut Vec::new(), &given);
+        let config = Config::deserialize(reading.merged)
+            .map_err(|err| vec![Fault(format!("configuration: {err}"))])?;
+        let mut faults = reading.faults;
+        faults.extend(config.faults());
+        if faults.is_empty() {
+            Ok(config)
+        } else {
+            Err(faults)
+        }
+    }
+
+    /// The whole configuration as JSON, as [`Config::from_json`] reads it.
+    pub fn to_json(&self) -> String {
+        serde_json::to_string_pretty(self).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests;

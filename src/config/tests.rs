@@ -1,0 +1,117 @@
+use super::*;
+
+fn faults(text: &str) -> Vec<String> {
+    match Config::from_json(text) {
+        Ok(config) => panic!("accepted: {config:?}"),
+        Err(faults) => faults.into_iter().map(|fault| fault.0).collect(),
+    }
+}
+
+#[test]
+fn the_example_is_the_defaults() {
+    let example = include_str!("../../config.example.json");
+    assert_eq!(example.trim_end(), Config::default().to_json());
+    assert_eq!(Config::from_json(example), Ok(Config::default()));
+    assert_eq!(Config::from_json("{}"), Ok(Config::default()));
+}
+
+#[test]
+fn settings_are_laid_over_the_defaults() {
+    let text = r#"{"announce": {"interval": 600, "min_interval": "5m", "peer_lifetime": "1h"},
+        "network": {"udp": [], "trusted_proxies": ["10.0.0.0/8"], "proxy_header": null}}"#;
+    let config = Config::from_json(text).expect("a good configuration");
+    assert_eq!(config.announce.interval, Span(600));
+    assert_eq!(config.announce.min_interval, Span(300));
+    assert!(config.network.udp.is_empty());
+    assert_eq!(config.network.proxy_header, None);
+    assert_eq!(config.network.http, Network::default().http);
+    assert_eq!(Config::from_json(&config.to_json()), Ok(config));
+}
+
+#[test]
+fn every_fault_is_listed_with_its_path() {
+    let found = faults(
+        r#"{"announce": {"interval": "soon", "peers_max": 0, "nope": 1},
+            "network": {"http": ["127.0.0.1:1", "nowhere", "::1"], "workers": -1, "udp": 5},
+            "limits": 7, "extra": {}}"#,
+    );
+    let all = found.join("\n");
+    for path in [
+        "announce.interval: must be a number of seconds",
+        "announce.peers_max: 0 is not between 1 and 2000",
+        "announce.nope: unknown key",
+        "network.http[1]: ",
+        "network.http[2]: ",
+        "network.workers: ",
+        "network.udp: ",
+        "limits: must be an object",
+        "extra: unknown key",
+    ] {
+        assert!(
+            found.iter().any(|fault| fault.starts_with(path)),
+            "{path} not in\n{all}"
+        );
+    }
+    assert!(
+        !all.contains("http[0]") && !all.contains("network.http:"),
+        "{all}"
+    );
+}
+
+#[test]
+fn ranges_and_what_does_not_fit_together() {
+    for (text, fault) in [
+        ("[]", "configuration: must be an object"),
+        ("{", "not JSON: "),
+        (
+            r#"{"network": {"udp": [], "http": []}}"#,
+            "network: udp and http are both empty",
+        ),
+        (
+            r#"{"network": {"http": ["[::]:80", "[::]:80"]}}"#,
+            "network.http[1]: the address is listed twice",
+        ),
+        (
+            r#"{"network": {"proxy_protocol": true}}"#,
+            "network.proxy_protocol: needs",
+        ),
+        (
+            r#"{"network": {"proxy_header": "a b"}}"#,
+            "network.proxy_header: is not",
+        ),
+        (
+            r#"{"announce": {"min_interval": "1h"}}"#,
+            r#"announce.min_interval: "1h" is not between 0 and "30m""#,
+        ),
+        (
+            r#"{"announce": {"peer_lifetime": "5m"}}"#,
+            r#"announce.peer_lifetime: "5m" is not between "31m" and "7d""#,
+        ),
+        (
+            r#"{"network": {"udp_send_buffer": "1TB"}}"#,
+            "network.udp_send_buffer: must be",
+        ),
+    ] {
+        let found = faults(text);
+        assert!(
+            found.len() == 1 && found[0].starts_with(fault),
+            "{text}: {found:?}"
+        );
+    }
+}
+
+#[test]
+fn the_readme_has_every_setting_and_its_default() {
+    let readme = include_str!("../../README.md");
+    let defaults = serde_json::to_value(Config::default()).expect("JSON");
+    for (section, settings) in defaults.as_object().expect("sections") {
+        for (key, default) in settings.as_object().expect("settings") {
+            let start = format!("| `{section}.{key}` | `");
+            let row = readme.lines().find_map(|line| line.strip_prefix(&start));
+            let row = row.unwrap_or_else(|| panic!("no row for {section}.{key}"));
+            let written = row.split('`').next().unwrap_or_default();
+            let written: Value = serde_json::from_str(written).expect("JSON in the table");
+            assert_eq!(written, *default, "{section}.{key}");
+        }
+    }
+}

@@ -35,6 +35,10 @@ pub(super) struct Connection {
     unsent: Unsent,
     /// Whole requests may be in `unread`, or more in the socket.
     pub(super) more_to_read: bool,
+    /// The other side has said that nothing more will come; the end may stand behind input.
+    pub(super) input_ends: bool,
+    /// It is in the list of those that have another turn in the next tick.
+    pub(super) unfinished: bool,
     pub(super) interest: Interest,
     /// It is in the list of those this tick has touched.
     pub(super) touched: bool,
@@ -69,6 +73,8 @@ impl Connection {
             unread: Vec::new(),
             unsent: Unsent::default(),
             more_to_read: false,
+            unfinished: false,
+            input_ends: false,
             interest: Interest::Nothing,
             touched: false,
         }

@@ -11,6 +11,7 @@ use log::{debug, warn};
 use mio::net::{TcpListener, TcpStream};
 use mio::{Interest as Readiness, Registry, Token};
 use slab::Slab;
+use std::collections::VecDeque;
 use std::io;
 use std::net::IpAddr;
 use std::sync::{Arc, PoisonError};
@@ -38,7 +39,7 @@ pub(super) struct Http {
     /// Connections this tick has to do with, each once.
     touched: Vec<usize>,
     /// Connections that have more to read than one tick takes.
-    unfinished: Vec<usize>,
+    unfinished: VecDeque<usize>,
     dice: fastrand::Rng,
     /// When deadlines were last looked at.
     checked: Seconds,
@@ -74,7 +75,7 @@ impl Http {
             buffer: vec![0; READ_BYTES].into_boxed_slice(),
             out: Vec::new(),
             touched: Vec::new(),
-            unfinished: Vec::new(),
+            unfinished: VecDeque::new(),
             dice: fastrand::Rng::with_seed(seed),
             checked: Seconds(0),
         }
@@ -141,9 +142,10 @@ impl Http {
             match connection.flush() {
                 Ok(true) => connection.deadline = after(now, self.shared.network.write_timeout.0),
                 Ok(false) => {}
-                Err(_) => return self.close(key),
+                Err(_) => return self.give_up(key),
             }
         }
+        connection.input_ends |= event.is_read_closed();
         if event.is_readable() || event.is_read_closed() || event.is_error() {
             connection.more_to_read = true;
         }
@@ -153,8 +155,13 @@ impl Http {
     /// Goes on where the last tick left off.
     pub(super) fn resume(&mut self, tracker: &mut Tracker, now: Seconds) {
         for _ in 0..self.unfinished.len() {
-            let key = self.unfinished.swap_remove(0);
-            self.read(tracker, key, now);
+            let Some(key) = self.unfinished.pop_front() else {
+                return;
+            };
+            if let Some(connection) = self.connections.get_mut(key) {
+                connection.unfinished = false;
+                self.read(tracker, key, now);
+            }
         }
     }
 
@@ -166,7 +173,8 @@ impl Http {
     }
 
     fn accept(&mut self, tracker: &mut Tracker, listener: usize, now: Seconds) {
-        for _ in 0..ACCEPTS_PER_TICK {
+        for accepted in 0..ACCEPTS_PER_TICK {
+            let crowded = self.is_crowded();
             let Some(Listener {
                 socket,
                 waiting,
@@ -175,7 +183,7 @@ impl Http {
             else {
                 return;
             };
-            if !*waiting || *starved {
+            if !*waiting || *starved || (accepted > 0 && crowded) {
                 return;
             }
             match socket.accept() {
@@ -207,21 +215,34 @@ impl Http {
         self.read(tracker, key, now);
     }
 
-    /// Makes room: of some connections picked at random, the one that would time out first goes.
+    /// Makes room: of some connections picked at random, the one that would time out first goes,
+    /// rather one of which this tick has heard nothing.
     /// Those who hold many connections open lose most; a client that asks and goes is served.
     fn evict(&mut self) {
         let keys = self.connections.capacity();
         let sample = (0..EVICTION_SAMPLE).map(|_| self.dice.usize(..keys.max(1)));
-        let candidates = sample.filter_map(|key| Some((self.connections.get(key)?.deadline, key)));
-        let first = candidates.min().or_else(|| {
-            self.connections
-                .iter()
-                .next()
-                .map(|(key, connection)| (connection.deadline, key))
+        let candidates = sample.filter_map(|key| {
+            let connection = self.connections.get(key)?;
+            Some((connection.touched, connection.deadline, key))
         });
-        if let Some((_, key)) = first {
-            self.close(key);
+        let first = candidates.min().map(|(_, _, key)| key);
+        let first = first.or_else(|| Some(self.connections.iter().next()?.0));
+        if let Some(key) = first {
+            self.give_up(key);
         }
+    }
+
+    /// Whether another connection would push out one that may be about to be answered.
+    fn is_crowded(&self) -> bool {
+        self.connections.len() >= self.shared.max_connections
+            && self.touched.len() >= self.connections.len()
+    }
+
+    /// Closes a connection before its requests are answered: what takes its place must not get
+    /// the answers.
+    fn give_up(&mut self, key: usize) {
+        self.close(key);
+        self.requests.forget(key);
     }
 
     fn close(&mut self, key: usize) {
@@ -264,7 +285,7 @@ impl Http {
         match turn.run() {
             Err(error) => {
                 debug!("http: a connection failed: {error}");
-                return self.close(key);
+                return self.give_up(key);
             }
             Ok(taken) if taken > 0 => {
                 connection.deadline = after(now, shared.network.idle_timeout.0)
@@ -274,8 +295,17 @@ impl Http {
         if !began && connection.has_unread() {
             connection.deadline = after(now, shared.network.head_timeout.0);
         }
-        if connection.more_to_read {
-            self.unfinished.push(key);
+        self.queue_unfinished(key);
+    }
+
+    /// Gives a connection another turn in the next tick, if there may be more to read.
+    fn queue_unfinished(&mut self, key: usize) {
+        let Some(connection) = self.connections.get_mut(key) else {
+            return;
+        };
+        if connection.more_to_read && connection.takes_requests() && !connection.unfinished {
+            connection.unfinished = true;
+            self.unfinished.push_back(key);
         }
     }
 
@@ -351,11 +381,9 @@ impl Http {
             if let Err(error) = poll_for(connection, registry, token) {
                 debug!("http: a connection cannot be polled: {error}");
                 self.close(key);
-            } else if connection.takes_requests() && connection.more_to_read {
-                // It was waiting for its answers to be taken.
-                if !self.unfinished.contains(&key) {
-                    self.unfinished.push(key);
-                }
+            } else {
+                // It may have been waiting for its answers to be taken.
+                self.queue_unfinished(key);
             }
         }
     }

@@ -74,6 +74,8 @@ impl Timer {
             snapshot,
             stopping: Arc::clone(&stopping),
         };
+        // The first request may come before the thread has its first turn.
+        work.write_full_scrape(0);
         Ok(Timer {
             work: Some(work),
             stopping,
@@ -103,7 +105,6 @@ impl Timer {
 impl Work {
     fn run(mut self) {
         let mut second = 0;
-        self.write_full_scrape(0);
         while !self.stopping.load(Ordering::Acquire) {
             std::thread::park_timeout(Duration::from_secs(1));
             second += 1;

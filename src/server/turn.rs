@@ -45,9 +45,9 @@ impl Turn<'_> {
                     connection.phase = Phase::Closing { linger: false };
                     break;
                 }
-                // A read that does not fill the buffer has drained the socket (epoll(7)); the end
-                // of the input comes with an event of its own.
-                connection.more_to_read = filled + length == buffer.len();
+                // A read that does not fill the buffer has drained the socket (epoll(7)), but for
+                // an end that came in one event with the input.
+                connection.more_to_read = filled + length == buffer.len() || connection.input_ends;
                 filled += length;
             }
             let used = collect(

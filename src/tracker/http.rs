@@ -19,6 +19,9 @@ pub struct Requests {
     hashes: Vec<[u8; 20]>,
 }
 
+/// The number of no connection.
+const NOBODY: usize = usize::MAX;
+
 /// A request whose answer is owed.
 #[derive(Clone, Debug)]
 pub struct Pending {
@@ -105,6 +108,16 @@ impl Requests {
             framing: Framing::LAST,
             reply,
         });
+    }
+
+    /// Gives up the answers owed to a connection that has ended: its number may be another's
+    /// before the tick is over.
+    pub fn forget(&mut self, connection: usize) {
+        for pending in &mut self.pending {
+            if pending.connection == connection {
+                pending.connection = NOBODY;
+            }
+        }
     }
 
     /// The answers owed, in the order of the requests.

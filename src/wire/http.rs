@@ -264,7 +264,7 @@ fn write_failure(out: &mut Vec<u8>, status: &str, text: &str) {
 
 /// Appends the answer to a path that is none of ours.
 pub fn write_not_found(out: &mut Vec<u8>, framing: Framing) {
-    const BODY: &[u8] = b"d14:failure reason21:no such tracker pathe";
+    const BODY: &[u8] = b"d14:failure reason20:no such tracker pathe";
     write_head(out, framing, "404 Not Found", BODY.len());
     if !framing.head_only {
         out.extend_from_slice(BODY);

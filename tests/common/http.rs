@@ -52,10 +52,11 @@ impl Connection {
         Connection::from_stream(socket.into())
     }
 
-    /// Connects with room for no more than a few KiB of answers that are not read.
+    /// Connects with room for no more than a few KiB of requests and answers on their way.
     pub fn open_with_little_room(to: SocketAddr) -> Connection {
         let socket = socket_for(to);
         socket.set_recv_buffer_size(4096).expect("a small buffer");
+        socket.set_send_buffer_size(4096).expect("a small buffer");
         socket.connect(&to.into()).expect("connected");
         Connection::from_stream(socket.into())
     }
@@ -133,12 +134,15 @@ impl Connection {
         }
     }
 
+    /// Reads on to the end.
+    pub fn read_to_end(&mut self, rest: &mut Vec<u8>) {
+        self.stream.read_to_end(rest).expect("the end, in order");
+    }
+
     /// Waits for the end, before which nothing may come.
     pub fn expect_end(&mut self) {
         let mut rest = Vec::new();
-        self.stream
-            .read_to_end(&mut rest)
-            .expect("the end, in order");
+        self.read_to_end(&mut rest);
         assert!(rest.is_empty(), "before the end: {}", rest.escape_ascii());
     }
 }

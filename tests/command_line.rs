@@ -15,10 +15,27 @@ const CHIHAYA: &str = env!("CARGO_BIN_EXE_chihaya");
 
 /// Runs it to its end.
 fn chihaya(arguments: &[&str]) -> Output {
-    Command::new(CHIHAYA)
+    let mut command = Command::new(CHIHAYA);
+    command
         .args(arguments)
-        .output()
-        .expect("it runs")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let child = command.spawn().expect("it starts");
+    let id = child.id();
+    let (to, output) = channel();
+    thread::spawn(move || to.send(child.wait_with_output()));
+    let Ok(output) = output.recv_timeout(PATIENCE) else {
+        signal("-KILL", id);
+        panic!("{arguments:?}: still running");
+    };
+    output.expect("its output")
+}
+
+fn signal(signal: &str, id: u32) {
+    let kill = Command::new("kill")
+        .args([signal, &id.to_string()])
+        .status();
+    assert!(kill.expect("kill runs").success());
 }
 
 fn stdout(output: &Output) -> String {
@@ -81,11 +98,8 @@ impl Running {
     }
 
     /// Sends a signal; returns how it ended and all it said.
-    fn end_by(mut self, signal: &str) -> (ExitStatus, Vec<String>) {
-        let kill = Command::new("kill")
-            .args([signal, &self.child.id().to_string()])
-            .status();
-        assert!(kill.expect("kill runs").success());
+    fn end_by(mut self, name: &str) -> (ExitStatus, Vec<String>) {
+        signal(name, self.child.id());
         while self.line().is_some() {}
         (
             self.child.wait().expect("ended"),
@@ -238,8 +252,8 @@ fn what_keeps_it_from_starting_is_named() {
         ("udp", listen("", &quoted(&udp.1)), [udp.1.as_str(), "udp"]),
         (
             "another",
-            listen("\"127.0.0.1:0\"", "\"192.0.2.255:1\""),
-            ["192.0.2.255:1", "udp"],
+            listen("\"127.0.0.1:0\"", "\"198.51.100.77:1\""),
+            ["198.51.100.77:1", "udp"],
         ),
         (
             "driver",

@@ -9,6 +9,7 @@ use std::sync::atomic::Ordering;
 const ROWS_A_SLICE: usize = 16 * 1024;
 /// Rows that a torrent counts as even when it has fewer: it must be fetched, too.
 const ROWS_A_TORRENT: usize = 4;
+
 /// How far a slice of a sweep came.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Swept {

@@ -7,7 +7,7 @@ use crate::model::Seconds;
 use crate::tracker::Tracker;
 use crate::tracker::http::{Requests, Rest};
 use crate::wire::http;
-use log::{debug, warn};
+use log::{debug, info, warn};
 use mio::net::{TcpListener, TcpStream};
 use mio::{Interest as Readiness, Registry, Token};
 use slab::Slab;
@@ -51,6 +51,8 @@ struct Listener {
     waiting: bool,
     /// The last accept failed for want of descriptors or memory: trying again needs time.
     starved: bool,
+    /// The operator has been told.
+    complained: bool,
 }
 
 impl Http {
@@ -64,6 +66,7 @@ impl Http {
             socket,
             waiting: false,
             starved: false,
+            complained: false,
         };
         Http {
             shared,
@@ -175,23 +178,25 @@ impl Http {
     fn accept(&mut self, tracker: &mut Tracker, listener: usize, now: Seconds) {
         for accepted in 0..ACCEPTS_PER_TICK {
             let crowded = self.is_crowded();
-            let Some(Listener {
-                socket,
-                waiting,
-                starved,
-            }) = self.listeners.get_mut(listener)
-            else {
+            let Some(listener) = self.listeners.get_mut(listener) else {
                 return;
             };
-            if !*waiting || *starved || (accepted > 0 && crowded) {
+            if !listener.waiting || listener.starved || (accepted > 0 && crowded) {
                 return;
             }
-            match socket.accept() {
-                Ok((stream, peer)) => self.add(tracker, stream, peer.ip().to_canonical(), now),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => *waiting = false,
+            match listener.socket.accept() {
+                Ok((stream, peer)) => {
+                    if std::mem::take(&mut listener.complained) {
+                        info!("http: connections are accepted again");
+                    }
+                    self.add(tracker, stream, peer.ip().to_canonical(), now);
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => listener.waiting = false,
                 Err(error) if is_starved(&error) => {
-                    warn!("http: cannot accept, trying again in a second: {error}");
-                    *starved = true;
+                    listener.starved = true;
+                    if !std::mem::replace(&mut listener.complained, true) {
+                        warn!("http: cannot accept, trying again each second: {error}");
+                    }
                     self.evict();
                 }
                 // The client has gone again, or was never let through.

@@ -4,10 +4,13 @@
 use super::StartError;
 use crate::config::Network;
 use crate::sys;
-use log::warn;
+use log::{debug, warn};
 use socket2::{Domain, Socket, Type};
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
+
+/// Addresses of a host that get a UDP socket of their own; each takes some 16 KiB a worker.
+const MAX_OWN_ADDRESSES: usize = 8;
 
 /// What listens on an address.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -37,11 +40,11 @@ pub(super) enum Bind {
     Http(mio::net::TcpListener),
 }
 
-/// An address and a socket of it for each worker.
+/// An address and the sockets of it for each worker.
 pub(super) struct Bound {
     pub(super) protocol: Protocol,
     pub(super) address: SocketAddr,
-    pub(super) sockets: Vec<Bind>,
+    pub(super) sockets: Vec<Vec<Bind>>,
 }
 
 /// Binds every configured address for each worker. A family this host does not have is passed
@@ -87,6 +90,11 @@ fn one(
         let probe = open(protocol, address)?;
         probe.bind(&address.into())?;
     }
+    let own = if protocol == Protocol::Udp {
+        own_addresses(address.ip())
+    } else {
+        Vec::new()
+    };
     let mut sockets = Vec::with_capacity(workers);
     for _ in 0..workers {
         let socket = open(protocol, address)?;
@@ -94,8 +102,15 @@ fn one(
         socket.bind(&address.into())?;
         address = socket.local_addr()?.as_socket().unwrap_or(address);
         sockets.push(match protocol {
-            Protocol::Udp => udp(network, socket, address)?,
-            Protocol::Http => http(network, socket)?,
+            Protocol::Udp => {
+                let mut sockets = vec![udp(network, socket, address)?];
+                sockets.extend(
+                    own.iter()
+                        .filter_map(|ip| own_address(network, *ip, address)),
+                );
+                sockets
+            }
+            Protocol::Http => vec![http(network, socket)?],
         });
     }
     Ok(Bound {
@@ -124,6 +139,45 @@ fn open(protocol: Protocol, address: SocketAddr) -> io::Result<Socket> {
         socket.set_reuse_address(true)?;
     }
     Ok(socket)
+}
+
+/// The addresses this host has now, of the family of a wildcard.
+///
+/// A socket bound to a wildcard must be told with each datagram which address was asked, and say
+/// with each answer which is to answer: a twentieth of the cost of an announce. A socket bound to
+/// that very address need not, and the kernel prefers it. So UDP has one for each address there is
+/// at the start; what comes to any other is served by the wildcard's.
+fn own_addresses(wildcard: IpAddr) -> Vec<IpAddr> {
+    if !wildcard.is_unspecified() {
+        return Vec::new();
+    }
+    let interfaces = if_addrs::get_if_addrs().unwrap_or_else(|error| {
+        debug!("network: cannot list the addresses of this host: {error}");
+        Vec::new()
+    });
+    let is_link_local = |ip: &IpAddr| matches!(ip, IpAddr::V6(ip) if ip.is_unicast_link_local());
+    let own = interfaces.iter().map(|interface| interface.ip());
+    let mut own: Vec<IpAddr> = own
+        .filter(|ip| ip.is_ipv4() == wildcard.is_ipv4() && !is_link_local(ip))
+        .collect();
+    own.sort_unstable();
+    own.dedup();
+    own.truncate(MAX_OWN_ADDRESSES);
+    own
+}
+
+/// A socket for one address of this host; without it the wildcard's socket does.
+fn own_address(network: &Network, ip: IpAddr, wildcard: SocketAddr) -> Option<Bind> {
+    let address = SocketAddr::new(ip, wildcard.port());
+    let bind = || {
+        let socket = open(Protocol::Udp, address)?;
+        socket.set_reuse_port(true)?;
+        socket.bind(&address.into())?;
+        udp(network, socket, address)
+    };
+    bind()
+        .inspect_err(|error| debug!("network: no socket for {address} alone: {error}"))
+        .ok()
 }
 
 fn udp(network: &Network, socket: Socket, address: SocketAddr) -> io::Result<Bind> {

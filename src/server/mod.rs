@@ -30,7 +30,7 @@ use timer::Timer;
 use worker::{Shared, Worker};
 
 /// Descriptors kept back from connections: sockets, polls and files of the process.
-const DESCRIPTORS_PER_WORKER: u64 = 16;
+const DESCRIPTORS_PER_WORKER: u64 = 32;
 /// Bytes of a worker's stack: the deepest call needs a few KiB of buffers.
 const WORKER_STACK_BYTES: usize = 256 * 1024;
 
@@ -174,6 +174,7 @@ impl Server {
         let sockets = bound
             .iter_mut()
             .filter_map(|bound| bound.sockets.pop())
+            .flatten()
             .collect();
         let seed = u64::from_le_bytes(random()?);
         let shared = Arc::clone(&self.shared);

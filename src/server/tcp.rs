@@ -22,6 +22,8 @@ const READ_BYTES: usize = 2 * http::MAX_HEAD_BYTES;
 const ACCEPTS_PER_TICK: usize = 256;
 /// Connections looked at for the one to give up when there is no room for another.
 const EVICTION_SAMPLE: usize = 8;
+/// Seconds without a failed accept after which a shortage is over.
+const CALM_SECS: u32 = 10;
 /// Seconds a connection that was refused may take to read its answer.
 const LINGER_SECS: u32 = 2;
 
@@ -43,6 +45,7 @@ pub(super) struct Http {
     dice: fastrand::Rng,
     /// When deadlines were last looked at.
     checked: Seconds,
+    shortage: Option<Shortage>,
 }
 
 struct Listener {
@@ -51,8 +54,13 @@ struct Listener {
     waiting: bool,
     /// The last accept failed for want of descriptors or memory: trying again needs time.
     starved: bool,
-    /// The operator has been told.
-    complained: bool,
+}
+
+/// A time in which connections cannot be accepted as they come; the operator is told once.
+#[derive(Clone, Copy)]
+struct Shortage {
+    since: Seconds,
+    last: Seconds,
 }
 
 impl Http {
@@ -66,7 +74,6 @@ impl Http {
             socket,
             waiting: false,
             starved: false,
-            complained: false,
         };
         Http {
             shared,
@@ -81,6 +88,7 @@ impl Http {
             unfinished: VecDeque::new(),
             dice: fastrand::Rng::with_seed(seed),
             checked: Seconds(0),
+            shortage: None,
         }
     }
 
@@ -97,7 +105,7 @@ impl Http {
 
     /// Whether time matters: deadlines, or an accept to try again.
     pub(super) fn needs_time(&self) -> bool {
-        !self.connections.is_empty() || self.listeners.iter().any(|listener| listener.starved)
+        !self.connections.is_empty() || self.shortage.is_some()
     }
 
     /// Whether a connection is still owed something.
@@ -176,32 +184,42 @@ impl Http {
     }
 
     fn accept(&mut self, tracker: &mut Tracker, listener: usize, now: Seconds) {
+        let mut made_room = false;
         for accepted in 0..ACCEPTS_PER_TICK {
-            let crowded = self.is_crowded();
+            let crowded = accepted > 0 && self.is_crowded();
             let Some(listener) = self.listeners.get_mut(listener) else {
                 return;
             };
-            if !listener.waiting || listener.starved || (accepted > 0 && crowded) {
+            if !listener.waiting || listener.starved || crowded {
                 return;
             }
             match listener.socket.accept() {
                 Ok((stream, peer)) => {
-                    if std::mem::take(&mut listener.complained) {
-                        info!("http: connections are accepted again");
-                    }
+                    made_room = false;
                     self.add(tracker, stream, peer.ip().to_canonical(), now);
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => listener.waiting = false,
                 Err(error) if is_starved(&error) => {
-                    listener.starved = true;
-                    if !std::mem::replace(&mut listener.complained, true) {
-                        warn!("http: cannot accept, trying again each second: {error}");
-                    }
+                    // Where giving up a connection does not help, time may.
+                    listener.starved = made_room;
+                    made_room = true;
+                    self.note_shortage(&error, now);
                     self.evict();
                 }
                 // The client has gone again, or was never let through.
                 Err(error) => debug!("http: a connection failed before it was accepted: {error}"),
             }
+        }
+    }
+
+    fn note_shortage(&mut self, error: &io::Error, now: Seconds) {
+        let since = self.shortage.map_or(now, |shortage| shortage.since);
+        if self
+            .shortage
+            .replace(Shortage { since, last: now })
+            .is_none()
+        {
+            warn!("http: cannot accept: {error}; the connections that stand longest make room");
         }
     }
 
@@ -403,6 +421,13 @@ impl Http {
             .retain(|_, connection| connection.deadline >= now);
         for listener in &mut self.listeners {
             listener.starved = false;
+        }
+        let over = |shortage: &mut Shortage| now >= after(shortage.last, CALM_SECS);
+        if let Some(Shortage { since, .. }) = self.shortage.take_if(over) {
+            info!(
+                "http: connections have room again, after {} s",
+                now.0 - since.0
+            );
         }
         if self.connections.is_empty() {
             self.connections.shrink_to_fit();

@@ -4,14 +4,25 @@ use crate::common::http::{Connection, get, request, scrape};
 use crate::common::{Tracker, V4, config};
 use chihaya::cache::{Announce, Batch, Driver, Families, Memory, MemorySettings, Query};
 use chihaya::model::{Endpoint, Event, InfoHash, PeerId, Role, Seconds};
+use chihaya::server::Protocol;
 use chihaya::{Drivers, Server};
-use std::net::{TcpListener, TcpStream};
+use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::thread;
+use std::time::{Duration, Instant};
 
 /// Torrents whose scrape is far more than sockets hold.
 const MANY: u32 = 150_000;
 /// Bytes that each of them adds to it at least.
 const ENTRY_BYTES: usize = 80;
+
+/// Settings with addresses that no other test uses, not even to connect from: what is told of a
+/// port after the end of its tracker is not about somebody else's socket.
+fn on(ip: &str) -> String {
+    format!(
+        r#"{{"network": {{"workers": 2, "http": ["{ip}:0"], "udp": ["{ip}:0"]}},
+        "scrape": {{"full": true}}}}"#
+    )
+}
 
 /// The memory cache with many torrents in it.
 fn crowded_cache() -> Memory {
@@ -51,8 +62,7 @@ fn crowded_cache() -> Memory {
 #[test]
 fn what_is_owed_is_sent() {
     let drivers = Drivers::builtin().with_cache("memory", |_, _, _| Ok(Box::new(crowded_cache())));
-    let settings = r#"{"scrape": {"full": true}, "network": {"workers": 1}}"#;
-    let tracker = Tracker::start_with(settings, &drivers);
+    let tracker = Tracker::start_with(&on("127.0.0.77"), &drivers);
     let address = tracker.http[V4];
     let mut client = Connection::open_with_little_room(address);
     client.send(request("/scrape"));
@@ -78,25 +88,39 @@ fn what_is_owed_is_sent() {
 
 #[test]
 fn whoever_is_owed_nothing_does_not_hold_it_up() {
-    let tracker = Tracker::start("{}");
+    let tracker = Tracker::start(&on("127.0.0.78"));
     let mut idle = Connection::open(tracker.http[V4]);
     idle.get(&scrape('a'));
     let mut half = Connection::open(tracker.http[V4]);
     half.get(&scrape('a'));
     half.send("GET /announce?");
-    let addresses = [tracker.http.clone(), tracker.udp.clone()].concat();
+    let (http, udp) = (tracker.http[V4], tracker.udp[V4]);
+    let start = Instant::now();
     tracker.stop();
+    // Those that are owed something have five seconds.
+    assert!(
+        start.elapsed() < Duration::from_secs(3),
+        "{:?}",
+        start.elapsed()
+    );
     idle.expect_end();
-    for address in addresses {
-        TcpListener::bind(address).expect("the address is free");
-    }
+    TcpListener::bind(http).expect("the address is free");
+    UdpSocket::bind(udp).expect("the address is free");
 }
 
 #[test]
 fn the_next_tracker_can_have_the_address_at_once() {
-    let mut settings = config(r#"{"network": {"udp": []}}"#);
+    let mut settings = config(&on("127.0.0.79"));
     let first = Server::start(&settings, &Drivers::builtin()).expect("started");
-    let (_, address) = first.addresses()[0];
+    let addresses = first.addresses().to_vec();
+    let of = |wanted| {
+        addresses
+            .iter()
+            .find(|(protocol, _)| *protocol == wanted)
+            .expect("it")
+            .1
+    };
+    let address = of(Protocol::Http);
     // Connections the tracker closes itself keep the address busy for a while.
     for _ in 0..5 {
         let mut client = Connection::open(address);
@@ -106,6 +130,7 @@ fn the_next_tracker_can_have_the_address_at_once() {
     }
     first.stop();
     settings.network.http = vec![address];
+    settings.network.udp = vec![of(Protocol::Udp)];
     let second = Server::start(&settings, &Drivers::builtin()).expect("started again");
     get(address, &scrape('a')).good();
     second.stop();

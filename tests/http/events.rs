@@ -10,7 +10,9 @@ const FIRST: u16 = 2001;
 const SECOND: u16 = 2002;
 
 /// Announces of two peers, port and parameters, and what the swarm is after the last.
-const STORIES: &[(&str, &[(u16, &str)], Counts)] = &[
+type Story = (&'static str, &'static [(u16, &'static str)], Counts);
+
+const STORIES: &[Story] = &[
     ("started", &[(FIRST, "&left=5&event=started")], [0, 1, 0, 1]),
     ("no event", &[(FIRST, "&left=5")], [0, 1, 0, 1]),
     ("empty event", &[(FIRST, "&left=5&event=")], [0, 1, 0, 1]),

@@ -73,8 +73,7 @@ impl Requests {
             Some(Route::Announce(passkey)) => {
                 let client = client(tracker, request, peer);
                 query::announce(request.query, passkey)
-                    .and_then(|announce| admit(tracker, &announce, client))
-                    .unwrap_or_else(Reply::Refused)
+                    .map_or_else(Reply::Refused, |announce| admit(tracker, &announce, client))
             }
             Some(Route::Scrape(_)) => self
                 .scrape(tracker, request.query)
@@ -169,11 +168,7 @@ impl Requests {
     }
 }
 
-fn admit(
-    tracker: &mut Tracker,
-    announce: &AnnounceRequest<'_>,
-    client: IpAddr,
-) -> Result<Reply, Refusal> {
+fn admit(tracker: &mut Tracker, announce: &AnnounceRequest<'_>, client: IpAddr) -> Reply {
     let peer_ids = matches!(announce.form, PeerForm::Dictionaries { peer_ids: true });
     let most = usize::MAX;
     let room = Room {
@@ -182,13 +177,13 @@ fn admit(
         peers_v6: most,
         peer_ids,
     };
-    let place = tracker.announce(announce, client, room)?;
+    let place = tracker.announce(announce, client, room);
     let client = Endpoint::new(client, announce.port);
-    Ok(Reply::Announce {
+    Reply::Announce {
         place,
         form: announce.form,
         client,
-    })
+    }
 }
 
 /// The client of a request: the right-most address in the proxies' header that is not a proxy of

@@ -126,12 +126,7 @@ impl Tracker {
     }
 
     /// Admits an announce; returns the place of its answer.
-    fn announce(
-        &mut self,
-        request: &AnnounceRequest<'_>,
-        client: IpAddr,
-        room: Room,
-    ) -> Result<usize, Refusal> {
+    fn announce(&mut self, request: &AnnounceRequest<'_>, client: IpAddr, room: Room) -> usize {
         let (peer, other) = self.endpoints(request, client);
         let most = match peer {
             Endpoint::V4(_) => room.peers_v4,
@@ -148,7 +143,7 @@ impl Tracker {
                 }),
         };
         let want = want.min(u16::try_from(most).unwrap_or(u16::MAX));
-        Ok(self.batch.push(Query::Announce(Announce {
+        self.batch.push(Query::Announce(Announce {
             info_hash: request.info_hash,
             peer,
             other,
@@ -158,7 +153,7 @@ impl Tracker {
             want,
             families: room.families,
             peer_ids: room.peer_ids,
-        })))
+        }))
     }
 
     /// The address a client is listed under, and its other one. It is the address the request came

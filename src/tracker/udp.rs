@@ -89,8 +89,7 @@ impl Packets {
         }
         let reply = match header.action {
             Action::Announce => udp::announce(packet, &mut self.url)
-                .and_then(|request| tracker.announce(&request, from, ROOM))
-                .map(Reply::Announce),
+                .map(|request| Reply::Announce(tracker.announce(&request, from, ROOM))),
             Action::Scrape => {
                 udp::scrape(packet).map(|request| Reply::Scrape(tracker.scrape(request.hashes)))
             }

@@ -143,6 +143,11 @@ impl Batch {
         self.queries.len() - 1
     }
 
+    /// The queries, in the order of their places.
+    pub fn queries(&self) -> &[Query] {
+        &self.queries
+    }
+
     /// The query at a place.
     pub fn query(&self, place: usize) -> &Query {
         &self.queries[place]
@@ -180,14 +185,37 @@ impl Batch {
         &self.arena[answer.start as usize..answer.v6().end]
     }
 
-    /// Makes room for an answer to each query.
-    pub(super) fn prepare(&mut self) {
+    /// Makes room for an answer to each query: what a driver does first.
+    pub fn prepare(&mut self) {
         self.answers.clear();
         self.answers
             .resize_with(self.queries.len(), Answer::default);
         self.arena.clear();
         // The head room of answers without peers, lest they share that of the first with peers.
         self.arena.resize(HEAD_ROOM, 0);
+    }
+
+    /// Sets the answer at a place, for drivers that have the peers elsewhere: 6 bytes for each of
+    /// `v4`, 18 for each of `v6`, and an id each, or none, in `peer_ids`.
+    pub fn set_answer(
+        &mut self,
+        place: usize,
+        counts: Counts,
+        v4: &[[u8; 6]],
+        v6: &[[u8; 18]],
+        peer_ids: &[[u8; 20]],
+    ) {
+        let mut answer = self.open_answer(true);
+        answer.arena.extend_from_slice(v4.as_flattened());
+        answer.end_v4();
+        answer.arena.extend_from_slice(v6.as_flattened());
+        answer.peer_ids.extend_from_slice(peer_ids.as_flattened());
+        self.answers[place] = answer.finish(counts);
+    }
+
+    /// Refuses the announce at a place: there is no room for one more.
+    pub fn refuse(&mut self, place: usize) {
+        self.answers[place] = self.open_answer(false).refuse(Counts::default());
     }
 
     /// Begins the peers of an answer.

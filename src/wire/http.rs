@@ -249,11 +249,6 @@ pub fn write_malformed(out: &mut Vec<u8>, malformed: Malformed) {
     write_failure(out, malformed.status(), malformed.text());
 }
 
-/// Appends the answer to a connection that took too long to send its request.
-pub fn write_timeout(out: &mut Vec<u8>) {
-    write_failure(out, "408 Request Timeout", "request took too long");
-}
-
 fn write_failure(out: &mut Vec<u8>, status: &str, text: &str) {
     let mut body = Vec::with_capacity(64);
     failure(&mut body, text);

@@ -162,7 +162,8 @@ fn number<T: TryFrom<u64>>(value: &[u8]) -> Option<T> {
 
 /// Negative and unreadable values are the tracker's to choose; huge ones are capped there.
 fn num_want_of(value: &[u8]) -> Option<u32> {
-    number::<u64>(value).map(|want| u32::try_from(want).unwrap_or(u32::MAX))
+    let is_number = !value.is_empty() && value.iter().all(u8::is_ascii_digit);
+    is_number.then(|| number(value).unwrap_or(u32::MAX))
 }
 
 fn event_of(value: &[u8]) -> Event {
@@ -299,6 +300,7 @@ mod tests {
             ("&numwant=-1", None),
             ("&numwant=many", None),
             ("&numwant=99999999999", Some(u32::MAX)),
+            ("&numwant=99999999999999999999999", Some(u32::MAX)),
         ] {
             assert_eq!(
                 read(&format!("{GOOD}{text}"))

@@ -1,5 +1,6 @@
 //! Threads, sockets and time: the only floor that has them.
 
+mod accept;
 mod bind;
 mod clock;
 mod connection;

@@ -1,5 +1,6 @@
 //! The HTTP side of a worker: listeners, connections, and the requests of a tick.
 
+use super::accept::{Listener, Shortage};
 use super::connection::{Connection, Interest, Phase};
 use super::turn::Turn;
 use super::worker::Shared;
@@ -7,30 +8,25 @@ use crate::model::Seconds;
 use crate::tracker::Tracker;
 use crate::tracker::http::{Requests, Rest};
 use crate::wire::http;
-use log::{debug, info, warn};
-use mio::net::{TcpListener, TcpStream};
+use log::{debug, info};
+use mio::net::TcpListener;
 use mio::{Interest as Readiness, Registry, Token};
 use slab::Slab;
 use std::collections::VecDeque;
 use std::io;
-use std::net::IpAddr;
 use std::sync::{Arc, PoisonError};
 
 /// Bytes read at once, for all connections in turn: two of the longest request heads.
 const READ_BYTES: usize = 2 * http::MAX_HEAD_BYTES;
-/// Connections accepted from one listener a tick, so that those that are open get their turn.
-const ACCEPTS_PER_TICK: usize = 256;
-/// Connections looked at for the one to give up when there is no room for another.
-const EVICTION_SAMPLE: usize = 8;
 /// Seconds without a failed accept after which a shortage is over.
 const CALM_SECS: u32 = 10;
 /// Seconds a connection that was refused may take to read its answer.
 const LINGER_SECS: u32 = 2;
 
 pub(super) struct Http {
-    shared: Arc<Shared>,
-    listeners: Vec<Listener>,
-    connections: Slab<Connection>,
+    pub(super) shared: Arc<Shared>,
+    pub(super) listeners: Vec<Listener>,
+    pub(super) connections: Slab<Connection>,
     /// The token of connection 0.
     first_token: usize,
     requests: Requests,
@@ -39,28 +35,13 @@ pub(super) struct Http {
     buffer: Box<[u8]>,
     out: Vec<u8>,
     /// Connections this tick has to do with, each once.
-    touched: Vec<usize>,
+    pub(super) touched: Vec<usize>,
     /// Connections that have more to read than one tick takes.
     unfinished: VecDeque<usize>,
-    dice: fastrand::Rng,
+    pub(super) dice: fastrand::Rng,
     /// When deadlines were last looked at.
     checked: Seconds,
-    shortage: Option<Shortage>,
-}
-
-struct Listener {
-    socket: TcpListener,
-    /// Connections may be waiting; readiness is told only once.
-    waiting: bool,
-    /// The last accept failed for want of descriptors or memory: trying again needs time.
-    starved: bool,
-}
-
-/// A time in which connections cannot be accepted as they come; the operator is told once.
-#[derive(Clone, Copy)]
-struct Shortage {
-    since: Seconds,
-    last: Seconds,
+    pub(super) shortage: Option<Shortage>,
 }
 
 impl Http {
@@ -176,94 +157,9 @@ impl Http {
         }
     }
 
-    /// Accepts connections, and reads what they bring.
-    pub(super) fn accept_waiting(&mut self, tracker: &mut Tracker, now: Seconds) {
-        for listener in 0..self.listeners.len() {
-            self.accept(tracker, listener, now);
-        }
-    }
-
-    fn accept(&mut self, tracker: &mut Tracker, listener: usize, now: Seconds) {
-        let mut made_room = false;
-        for accepted in 0..ACCEPTS_PER_TICK {
-            let crowded = accepted > 0 && self.is_crowded();
-            let Some(listener) = self.listeners.get_mut(listener) else {
-                return;
-            };
-            if !listener.waiting || listener.starved || crowded {
-                return;
-            }
-            match listener.socket.accept() {
-                Ok((stream, peer)) => {
-                    made_room = false;
-                    self.add(tracker, stream, peer.ip().to_canonical(), now);
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => listener.waiting = false,
-                Err(error) if is_starved(&error) => {
-                    // Where giving up a connection does not help, time may.
-                    listener.starved = made_room;
-                    made_room = true;
-                    self.note_shortage(&error, now);
-                    self.evict();
-                }
-                // The client has gone again, or was never let through.
-                Err(error) => debug!("http: a connection failed before it was accepted: {error}"),
-            }
-        }
-    }
-
-    fn note_shortage(&mut self, error: &io::Error, now: Seconds) {
-        let since = self.shortage.map_or(now, |shortage| shortage.since);
-        if self
-            .shortage
-            .replace(Shortage { since, last: now })
-            .is_none()
-        {
-            warn!("http: cannot accept: {error}; the connections that stand longest make room");
-        }
-    }
-
-    fn add(&mut self, tracker: &mut Tracker, stream: TcpStream, client: IpAddr, now: Seconds) {
-        if self.connections.len() >= self.shared.max_connections {
-            self.evict();
-        }
-        let network = &self.shared.network;
-        let proxied = network.proxy_protocol && self.shared.settings.is_trusted_proxy(client);
-        let phase = if proxied { Phase::Proxy } else { Phase::Open };
-        let deadline = after(now, network.head_timeout.0);
-        let mut connection = Connection::new(stream, client, phase, deadline);
-        // The request is usually there already: one that is answered at once is never polled.
-        connection.more_to_read = true;
-        let key = self.connections.insert(connection);
-        self.read(tracker, key, now);
-    }
-
-    /// Makes room: of some connections picked at random, the one that would time out first goes,
-    /// rather one of which this tick has heard nothing.
-    /// Those who hold many connections open lose most; a client that asks and goes is served.
-    fn evict(&mut self) {
-        let keys = self.connections.capacity();
-        let sample = (0..EVICTION_SAMPLE).map(|_| self.dice.usize(..keys.max(1)));
-        let candidates = sample.filter_map(|key| {
-            let connection = self.connections.get(key)?;
-            Some((connection.touched, connection.deadline, key))
-        });
-        let first = candidates.min().map(|(_, _, key)| key);
-        let first = first.or_else(|| Some(self.connections.iter().next()?.0));
-        if let Some(key) = first {
-            self.give_up(key);
-        }
-    }
-
-    /// Whether another connection would push out one that may be about to be answered.
-    fn is_crowded(&self) -> bool {
-        self.connections.len() >= self.shared.max_connections
-            && self.touched.len() >= self.connections.len()
-    }
-
     /// Closes a connection before its requests are answered: what takes its place must not get
     /// the answers.
-    fn give_up(&mut self, key: usize) {
+    pub(super) fn give_up(&mut self, key: usize) {
         self.close(key);
         self.requests.forget(key);
     }
@@ -273,7 +169,7 @@ impl Http {
     }
 
     /// Reads what there is, and collects the requests in it.
-    fn read(&mut self, tracker: &mut Tracker, key: usize, now: Seconds) {
+    pub(super) fn read(&mut self, tracker: &mut Tracker, key: usize, now: Seconds) {
         let Http {
             connections,
             requests,
@@ -447,15 +343,8 @@ impl Http {
     }
 }
 
-fn after(now: Seconds, secs: u32) -> Seconds {
+pub(super) fn after(now: Seconds, secs: u32) -> Seconds {
     Seconds(now.0.saturating_add(secs))
-}
-
-fn is_starved(error: &io::Error) -> bool {
-    let codes = [libc::EMFILE, libc::ENFILE, libc::ENOBUFS, libc::ENOMEM];
-    error
-        .raw_os_error()
-        .is_some_and(|code| codes.contains(&code))
 }
 
 /// Asks the poll for what this connection waits for, if it has not been asked already.

@@ -205,7 +205,7 @@ impl Batch {
         v6: &[[u8; 18]],
         peer_ids: &[[u8; 20]],
     ) {
-        let mut answer = self.open_answer(true);
+        let mut answer = OpenAnswer::new(&mut self.arena, &mut self.peer_ids, true);
         answer.arena.extend_from_slice(v4.as_flattened());
         answer.end_v4();
         answer.arena.extend_from_slice(v6.as_flattened());
@@ -215,23 +215,8 @@ impl Batch {
 
     /// Refuses the announce at a place: there is no room for one more.
     pub fn refuse(&mut self, place: usize) {
-        self.answers[place] = self.open_answer(false).refuse(Counts::default());
-    }
-
-    /// Begins the peers of an answer.
-    pub(super) fn open_answer(&mut self, wants_peer_ids: bool) -> OpenAnswer<'_> {
-        let start = self.arena.len() as u32;
-        self.arena.extend_from_slice(&[0; HEAD_ROOM]);
-        self.peer_ids.clear();
-        OpenAnswer {
-            answer: Answer {
-                start,
-                ..Answer::default()
-            },
-            arena: &mut self.arena,
-            peer_ids: &mut self.peer_ids,
-            wants_peer_ids,
-        }
+        let answer = OpenAnswer::new(&mut self.arena, &mut self.peer_ids, false);
+        self.answers[place] = answer.refuse(Counts::default());
     }
 }
 
@@ -243,7 +228,28 @@ pub(super) struct OpenAnswer<'b> {
     wants_peer_ids: bool,
 }
 
-impl OpenAnswer<'_> {
+impl<'b> OpenAnswer<'b> {
+    /// Begins an answer at the end of the arena.
+    pub(super) fn new(
+        arena: &'b mut Vec<u8>,
+        peer_ids: &'b mut Vec<u8>,
+        wants_peer_ids: bool,
+    ) -> OpenAnswer<'b> {
+        let start = arena.len() as u32;
+        arena.extend_from_slice(&[0; HEAD_ROOM]);
+        peer_ids.clear();
+        let answer = Answer {
+            start,
+            ..Answer::default()
+        };
+        OpenAnswer {
+            answer,
+            arena,
+            peer_ids,
+            wants_peer_ids,
+        }
+    }
+
     /// Where to copy peers to, so many at most.
     pub(super) fn window(&mut self, want: usize) -> Window<'_> {
         let peer_ids = self.wants_peer_ids.then_some(&mut *self.peer_ids);

@@ -11,10 +11,10 @@
 use super::block::Handle;
 
 /// Rows a bucket may have in the mean before there is one more; unsplit ones have up to twice as
-/// many, and a search looks at about 40.
-const MOST_MEAN_ROWS: usize = 28;
+/// many, and a search looks at a dozen in the mean.
+const MOST_MEAN_ROWS: usize = 16;
 /// Rows a bucket must have in the mean, or there is one less.
-const LEAST_MEAN_ROWS: usize = 12;
+const LEAST_MEAN_ROWS: usize = 7;
 
 /// One role's buckets.
 #[derive(Debug)]

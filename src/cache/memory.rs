@@ -1,6 +1,6 @@
 //! The default cache: all swarms in this process, in shards with a mutex each.
 
-use super::batch::{Answer, Batch, Query};
+use super::batch::{Answer, Batch, OpenAnswer, Query};
 use super::hash::hash_bytes;
 use super::mark::Ages;
 use super::shard::{Limits, Shard};
@@ -215,25 +215,31 @@ impl Cache for Handle {
             dice,
             turns,
         } = self;
+        let Batch {
+            queries,
+            answers,
+            arena,
+            peer_ids,
+        } = batch;
         for turns in turns.chunk_by_mut(|a, b| a.shard == b.shard) {
             let mut shard = shared.lock(turns[0].shard as usize);
             // All are looked up before any takes effect: what is not in the processor's cache
             // comes from memory for many at once.
             for turn in &mut *turns {
-                let info_hash = batch.queries[turn.place as usize].info_hash();
+                let info_hash = queries[turn.place as usize].info_hash();
                 turn.torrent = shard.find(turn.hash, info_hash);
             }
             for turn in &*turns {
                 let place = turn.place as usize;
-                batch.answers[place] = match batch.queries[place] {
+                answers[place] = match &queries[place] {
                     Query::Scrape(info_hash) => {
-                        let torrent = turn.torrent.or_else(|| shard.find(turn.hash, &info_hash));
+                        let torrent = turn.torrent.or_else(|| shard.find(turn.hash, info_hash));
                         Answer::of_counts(shard.counts(torrent))
                     }
                     Query::Announce(announce) => {
-                        let open = batch.open_answer(announce.peer_ids);
+                        let open = OpenAnswer::new(arena, peer_ids, announce.peer_ids);
                         let torrent = (turn.hash, turn.torrent);
-                        shard.announce(torrent, &announce, now, &shared.limits, dice, open)
+                        shard.announce(torrent, announce, now, &shared.limits, dice, open)
                     }
                 };
             }

@@ -98,7 +98,7 @@ fn one(
     let mut sockets = Vec::with_capacity(workers);
     for _ in 0..workers {
         let socket = open(protocol, address)?;
-        socket.set_reuse_port(true)?;
+        share_port(&socket, workers)?;
         socket.bind(&address.into())?;
         address = socket.local_addr()?.as_socket().unwrap_or(address);
         sockets.push(match protocol {
@@ -106,7 +106,7 @@ fn one(
                 let mut sockets = vec![udp(network, socket, address)?];
                 sockets.extend(
                     own.iter()
-                        .filter_map(|ip| own_address(network, *ip, address)),
+                        .filter_map(|ip| own_address(network, *ip, address, workers)),
                 );
                 sockets
             }
@@ -118,6 +118,15 @@ fn one(
         address,
         sockets,
     })
+}
+
+/// Lets the workers share a port. One worker alone need not, and the kernel need not choose.
+fn share_port(socket: &Socket, workers: usize) -> io::Result<()> {
+    if workers > 1 {
+        socket.set_reuse_port(true)
+    } else {
+        Ok(())
+    }
 }
 
 fn open(protocol: Protocol, address: SocketAddr) -> io::Result<Socket> {
@@ -167,11 +176,16 @@ fn own_addresses(wildcard: IpAddr) -> Vec<IpAddr> {
 }
 
 /// A socket for one address of this host; without it the wildcard's socket does.
-fn own_address(network: &Network, ip: IpAddr, wildcard: SocketAddr) -> Option<Bind> {
+fn own_address(
+    network: &Network,
+    ip: IpAddr,
+    wildcard: SocketAddr,
+    workers: usize,
+) -> Option<Bind> {
     let address = SocketAddr::new(ip, wildcard.port());
     let bind = || {
         let socket = open(Protocol::Udp, address)?;
-        socket.set_reuse_port(true)?;
+        share_port(&socket, workers)?;
         socket.bind(&address.into())?;
         udp(network, socket, address)
     };

@@ -5,7 +5,7 @@ use super::StartError;
 use crate::config::Network;
 use crate::sys;
 use log::{debug, warn};
-use socket2::{Domain, Socket, Type};
+use socket2::{Domain, SockRef, Socket, Type};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 
@@ -98,7 +98,7 @@ fn one(
     let mut sockets = Vec::with_capacity(workers);
     for _ in 0..workers {
         let socket = open(protocol, address)?;
-        share_port(&socket, workers)?;
+        socket.set_reuse_port(true)?;
         socket.bind(&address.into())?;
         address = socket.local_addr()?.as_socket().unwrap_or(address);
         sockets.push(match protocol {
@@ -106,12 +106,15 @@ fn one(
                 let mut sockets = vec![udp(network, socket, address)?];
                 sockets.extend(
                     own.iter()
-                        .filter_map(|ip| own_address(network, *ip, address, workers)),
+                        .filter_map(|ip| own_address(network, *ip, address)),
                 );
                 sockets
             }
             Protocol::Http => vec![http(network, socket)?],
         });
+    }
+    if let [only] = &sockets[..] {
+        end_sharing(only)?;
     }
     Ok(Bound {
         protocol,
@@ -120,13 +123,13 @@ fn one(
     })
 }
 
-/// Lets the workers share a port. One worker alone need not, and the kernel need not choose.
-fn share_port(socket: &Socket, workers: usize) -> io::Result<()> {
-    if workers > 1 {
-        socket.set_reuse_port(true)
-    } else {
-        Ok(())
-    }
+/// Ends the sharing of a port where one worker has it for itself: then the kernel need not choose.
+/// Until all its sockets were bound, that of the wildcard had to let those of single addresses in.
+fn end_sharing(sockets: &[Bind]) -> io::Result<()> {
+    sockets.iter().try_for_each(|socket| match socket {
+        Bind::Udp { socket, .. } => SockRef::from(socket).set_reuse_port(false),
+        Bind::Http(listener) => SockRef::from(listener).set_reuse_port(false),
+    })
 }
 
 fn open(protocol: Protocol, address: SocketAddr) -> io::Result<Socket> {
@@ -176,16 +179,11 @@ fn own_addresses(wildcard: IpAddr) -> Vec<IpAddr> {
 }
 
 /// A socket for one address of this host; without it the wildcard's socket does.
-fn own_address(
-    network: &Network,
-    ip: IpAddr,
-    wildcard: SocketAddr,
-    workers: usize,
-) -> Option<Bind> {
+fn own_address(network: &Network, ip: IpAddr, wildcard: SocketAddr) -> Option<Bind> {
     let address = SocketAddr::new(ip, wildcard.port());
     let bind = || {
         let socket = open(Protocol::Udp, address)?;
-        share_port(&socket, workers)?;
+        socket.set_reuse_port(true)?;
         socket.bind(&address.into())?;
         udp(network, socket, address)
     };

@@ -95,10 +95,11 @@ fn one(
     } else {
         Vec::new()
     };
+    let shared = workers > 1 || !own.is_empty();
     let mut sockets = Vec::with_capacity(workers);
     for _ in 0..workers {
         let socket = open(protocol, address)?;
-        socket.set_reuse_port(true)?;
+        socket.set_reuse_port(shared)?;
         socket.bind(&address.into())?;
         address = socket.local_addr()?.as_socket().unwrap_or(address);
         sockets.push(match protocol {
@@ -113,7 +114,7 @@ fn one(
             Protocol::Http => vec![http(network, socket)?],
         });
     }
-    if let [only] = &sockets[..] {
+    if let ([only], true) = (&sockets[..], shared) {
         end_sharing(only)?;
     }
     Ok(Bound {

@@ -18,6 +18,9 @@ use std::sync::{Arc, PoisonError};
 
 /// Bytes read at once, for all connections in turn: two of the longest request heads.
 const READ_BYTES: usize = 2 * http::MAX_HEAD_BYTES;
+/// Requests of all connections in a tick, after which the others wait for the next: the answers of
+/// a tick are all in memory at once, a few KiB each.
+const REQUESTS_PER_TICK: usize = 1024;
 /// Seconds without a failed accept after which a shortage is over.
 const CALM_SECS: u32 = 10;
 /// Seconds a connection that was refused may take to read its answer.
@@ -192,6 +195,9 @@ impl Http {
         }
         if !connection.takes_requests() || !connection.more_to_read {
             return;
+        }
+        if requests.pending().len() >= REQUESTS_PER_TICK {
+            return self.queue_unfinished(key);
         }
         let began = connection.has_unread();
         let turn = Turn {

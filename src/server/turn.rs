@@ -8,7 +8,7 @@ use log::debug;
 use std::io;
 
 /// Requests taken from one connection a tick; a client that sends more waits for its turn.
-const REQUESTS_PER_TICK: usize = 32;
+const REQUESTS_PER_TURN: usize = 32;
 /// One connection's turn at the read buffer.
 pub(super) struct Turn<'w> {
     pub(super) connection: &'w mut Connection,
@@ -64,7 +64,7 @@ impl Turn<'_> {
                 connection.more_to_read = false;
                 filled = 0;
             }
-            if taken >= REQUESTS_PER_TICK {
+            if taken >= REQUESTS_PER_TURN {
                 connection.more_to_read = true;
                 break;
             }
@@ -102,7 +102,7 @@ fn collect(
             }
         }
     }
-    while connection.phase == Phase::Open && *taken < REQUESTS_PER_TICK && used < bytes.len() {
+    while connection.phase == Phase::Open && *taken < REQUESTS_PER_TURN && used < bytes.len() {
         match http::parse(&bytes[used..]) {
             Ok(http::Status::Complete { request, consumed }) => {
                 used += consumed;

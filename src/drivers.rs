@@ -3,19 +3,30 @@
 use crate::cache::{CacheError, Driver, Memory, MemorySettings};
 use crate::config::Config;
 use crate::server::StartError;
+use crate::storage::{NoStorage, Storage, StorageError};
+use std::sync::Arc;
 
 /// Opens a cache driver: the configuration, the number of workers, a secret key.
 type OpenCache = dyn Fn(&Config, usize, [u8; 8]) -> Result<Box<dyn Driver>, CacheError>;
 
+/// Opens a storage driver.
+pub(crate) type OpenStorage =
+    dyn Fn(&Config) -> Result<Box<dyn Storage>, StorageError> + Send + Sync;
+
 /// The drivers a configuration can name.
 pub struct Drivers {
     caches: Vec<(String, Box<OpenCache>)>,
+    storages: Vec<(String, Arc<OpenStorage>)>,
 }
 
 impl Drivers {
-    /// Those that come with the tracker: the cache `memory`.
+    /// Those that come with the tracker: the cache `memory`, the storages `none` and `sqlite`.
     pub fn builtin() -> Drivers {
-        Drivers { caches: Vec::new() }.with_cache("memory", |config, workers, key| {
+        let none = Drivers {
+            caches: Vec::new(),
+            storages: Vec::new(),
+        };
+        let memory = none.with_cache("memory", |config, workers, key| {
             Ok(Box::new(Memory::new(&MemorySettings {
                 workers,
                 peer_lifetime_secs: config.announce.peer_lifetime.0,
@@ -25,7 +36,8 @@ impl Drivers {
                 peer_ids: config.announce.peer_ids,
                 seed: u64::from_le_bytes(key),
             })))
-        })
+        });
+        memory.with_storage("none", |_| Ok(Box::new(NoStorage::default())))
     }
 
     /// Adds a cache driver, or replaces the one of that name. `open` gets the configuration, the
@@ -40,6 +52,33 @@ impl Drivers {
         self
     }
 
+    /// Adds a storage driver, or replaces the one of that name. `open` gets the configuration. It
+    /// may fail with [`StorageError::Retry`], and is called again later; any other error ends the
+    /// start of the tracker.
+    pub fn with_storage(
+        mut self,
+        name: &str,
+        open: impl Fn(&Config) -> Result<Box<dyn Storage>, StorageError> + Send + Sync + 'static,
+    ) -> Drivers {
+        self.storages.retain(|(known, _)| known != name);
+        self.storages.push((name.to_owned(), Arc::new(open)));
+        self
+    }
+
+    /// How the configured storage is opened.
+    pub(crate) fn storage(&self, config: &Config) -> Result<Arc<OpenStorage>, StartError> {
+        let name = &config.storage.driver;
+        let found = self.storages.iter().find(|(known, _)| known == name);
+        found.map(|(_, open)| Arc::clone(open)).ok_or_else(|| {
+            let known = self.storages.iter();
+            StartError::UnknownDriver {
+                setting: "storage.driver",
+                name: name.clone(),
+                known: known.map(|(known, _)| known.clone()).collect(),
+            }
+        })
+    }
+
     pub(crate) fn open_cache(
         &self,
         config: &Config,
@@ -49,7 +88,8 @@ impl Drivers {
         let name = &config.cache.driver;
         let Some((_, open)) = self.caches.iter().find(|(known, _)| known == name) else {
             let known = self.caches.iter().map(|(known, _)| known.clone()).collect();
-            return Err(StartError::UnknownCacheDriver {
+            return Err(StartError::UnknownDriver {
+                setting: "cache.driver",
                 name: name.clone(),
                 known,
             });

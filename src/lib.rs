@@ -60,6 +60,7 @@ pub mod config;
 pub mod drivers;
 pub mod model;
 pub mod server;
+pub mod storage;
 mod sys;
 pub mod tracker;
 pub mod wire;

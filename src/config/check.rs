@@ -46,7 +46,51 @@ impl Config {
             cache.downloaded_lifetime,
             Span(0)..=most,
         );
+        self.check_private(&mut check);
         check.0
+    }
+
+    fn check_private(&self, check: &mut Check) {
+        let Config {
+            accounts,
+            journal,
+            storage,
+            announce,
+            ..
+        } = self;
+        // Baselines must outlive the peers they belong to.
+        let lifetime = announce.peer_lifetime..=Span(365 * DAY);
+        check.range(
+            "accounts.session_lifetime",
+            accounts.session_lifetime,
+            lifetime,
+        );
+        check.range("accounts.grace", accounts.grace, Span(0)..=Span(DAY));
+        check.range(
+            "journal.sync_interval",
+            journal.sync_interval,
+            Span(1)..=Span(HOUR),
+        );
+        check.range(
+            "journal.max",
+            journal.max,
+            Bytes(64 << 10)..=Bytes(u32::MAX),
+        );
+        for (path, interval) in [
+            ("storage.flush_interval", storage.flush_interval),
+            ("storage.changes_interval", storage.changes_interval),
+            ("storage.reload_interval", storage.reload_interval),
+        ] {
+            check.range(path, interval, Span(1)..=Span(DAY));
+        }
+        for (name, path) in [
+            ("journal.path", &journal.path),
+            ("storage.path", &storage.path),
+        ] {
+            if path.as_os_str().is_empty() {
+                check.fault(name, "is empty");
+            }
+        }
     }
 
     fn check_network(&self, check: &mut Check) {

@@ -21,6 +21,8 @@ pub const DEFAULT_PORT: u16 = 6969;
 /// Everything that can be set. Every field has a default: no file is needed.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Config {
+    /// Whom it serves.
+    pub tracker: Mode,
     /// Sockets and connections.
     pub network: Network,
     /// Answers to announces.
@@ -31,8 +33,25 @@ pub struct Config {
     pub limits: Limits,
     /// Where swarms live.
     pub cache: Cache,
+    /// What users may, and how their transfer is accounted; for a private tracker.
+    pub accounts: Accounts,
+    /// What is kept until the storage has it; for a private tracker.
+    pub journal: Journal,
+    /// The web application's data store; for a private tracker.
+    pub storage: Storage,
     /// What is logged.
     pub log: Log,
+}
+
+/// Whom the tracker serves.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    /// Everybody, with any torrent.
+    #[default]
+    Public,
+    /// Users with a passkey, with registered torrents; what they transfer is accounted.
+    Private,
 }
 
 /// Sockets and connections.
@@ -188,6 +207,78 @@ impl Default for Cache {
             snapshot: None,
             snapshot_interval: Span(5 * MINUTE),
             downloaded_lifetime: Span(7 * DAY),
+        }
+    }
+}
+
+/// What users may, and how their transfer is accounted.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Accounts {
+    /// Clients that one user may have on one torrent; 0: any number.
+    pub sessions_per_torrent: u16,
+    /// How long the totals of a client that no longer announces are remembered.
+    pub session_lifetime: Span,
+    /// How much later than the interval a client may announce and still be credited the time.
+    pub grace: Span,
+    /// Bytes a second above which transfer is flagged, not refused; 0: never.
+    pub plausible_speed: Bytes,
+}
+
+impl Default for Accounts {
+    fn default() -> Accounts {
+        Accounts {
+            sessions_per_torrent: 5,
+            session_lifetime: Span(3 * DAY),
+            grace: Span(5 * MINUTE),
+            plausible_speed: Bytes(1 << 30),
+        }
+    }
+}
+
+/// What is kept until the storage has it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Journal {
+    /// The folder of the journal, its checkpoint, and the last known directory.
+    pub path: PathBuf,
+    /// How often the journal is synced to the disk: what a power cut takes at most.
+    pub sync_interval: Span,
+    /// Size after which a checkpoint is made and older parts of the journal go.
+    pub max: Bytes,
+}
+
+impl Default for Journal {
+    fn default() -> Journal {
+        Journal {
+            path: PathBuf::from("journal"),
+            sync_interval: Span(1),
+            max: Bytes(64 << 20),
+        }
+    }
+}
+
+/// The web application's data store.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Storage {
+    /// The driver's name.
+    pub driver: String,
+    /// The database file of the driver `sqlite`.
+    pub path: PathBuf,
+    /// How often what has been accounted is written.
+    pub flush_interval: Span,
+    /// How often changes of users, torrents, clients and tokens are looked for.
+    pub changes_interval: Span,
+    /// How often all of them are loaded anew, where the driver cannot tell what has changed.
+    pub reload_interval: Span,
+}
+
+impl Default for Storage {
+    fn default() -> Storage {
+        Storage {
+            driver: "sqlite".to_owned(),
+            path: PathBuf::from("chihaya.db"),
+            flush_interval: Span(5),
+            changes_interval: Span(2),
+            reload_interval: Span(5 * MINUTE),
         }
     }
 }

@@ -104,14 +104,20 @@ fn ranges_and_what_does_not_fit_together() {
 fn the_readme_has_every_setting_and_its_default() {
     let readme = include_str!("../../README.md");
     let defaults = serde_json::to_value(Config::default()).expect("JSON");
+    let check = |name: &str, default: &Value| {
+        let start = format!("| `{name}` | `");
+        let row = readme.lines().find_map(|line| line.strip_prefix(&start));
+        let row = row.unwrap_or_else(|| panic!("no row for {name}"));
+        let written = row.split('`').next().unwrap_or_default();
+        let written: Value = serde_json::from_str(written).expect("JSON in the table");
+        assert_eq!(written, *default, "{name}");
+    };
     for (section, settings) in defaults.as_object().expect("sections") {
-        for (key, default) in settings.as_object().expect("settings") {
-            let start = format!("| `{section}.{key}` | `");
-            let row = readme.lines().find_map(|line| line.strip_prefix(&start));
-            let row = row.unwrap_or_else(|| panic!("no row for {section}.{key}"));
-            let written = row.split('`').next().unwrap_or_default();
-            let written: Value = serde_json::from_str(written).expect("JSON in the table");
-            assert_eq!(written, *default, "{section}.{key}");
+        match settings.as_object() {
+            Some(settings) => settings
+                .iter()
+                .for_each(|(key, default)| check(&format!("{section}.{key}"), default)),
+            None => check(section, settings),
         }
     }
 }

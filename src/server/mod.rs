@@ -47,8 +47,10 @@ pub enum StartError {
         /// What the system says.
         error: std::io::Error,
     },
-    /// The configuration names a cache driver that is not there.
-    UnknownCacheDriver {
+    /// The configuration names a driver that is not there.
+    UnknownDriver {
+        /// The setting that names it.
+        setting: &'static str,
         /// As configured.
         name: String,
         /// Those that are there.
@@ -85,10 +87,14 @@ impl std::fmt::Display for StartError {
                     "network: cannot listen on {address} ({protocol}): {error}"
                 )
             }
-            StartError::UnknownCacheDriver { name, known } => {
+            StartError::UnknownDriver {
+                setting,
+                name,
+                known,
+            } => {
                 write!(
                     f,
-                    "cache.driver: no driver {name:?}; there are: {}",
+                    "{setting}: no driver {name:?}; there are: {}",
                     known.join(", ")
                 )
             }

@@ -1,0 +1,139 @@
+//! The web application's data store: what the tracker reads there, and what it writes.
+//!
+//! A [`Storage`] is synchronous and may take its time: one thread owns it, and no announce waits
+//! for it. It knows nothing of swarms.
+
+mod change;
+mod commit;
+mod none;
+
+pub use change::{Change, Client, Cursor, Global, Token, Torrent, TorrentStatus, User, Wanted};
+pub use commit::{
+    Commit, EventKind, EventRow, HistoryDelta, PeerRow, SessionKey, Table, TorrentDelta, UserDelta,
+};
+pub use none::NoStorage;
+
+use crate::model::{InfoHash, Passkey, TorrentId, Transfer, UserId};
+
+/// The web application's data store.
+pub trait Storage: Send {
+    /// Shows users, torrents, clients, tokens and options: all of them, or what has changed since
+    /// the cursor. Returns the cursor to go on from. [`StorageError::CursorGone`] when what has
+    /// changed since cannot be told: then all of it must be loaded.
+    fn load(
+        &mut self,
+        since: Option<Cursor>,
+        to: &mut dyn FnMut(Change),
+    ) -> Result<Cursor, StorageError>;
+
+    /// Shows those of the wanted that are there, with all that [`Storage::load`] would say of them.
+    fn find(&mut self, wanted: &Wanted, to: &mut dyn FnMut(Change)) -> Result<(), StorageError>;
+
+    /// The position up to which this writer's records have been committed; 0 for a new one.
+    fn position(&mut self, writer: &str) -> Result<u64, StorageError>;
+
+    /// Writes everything or nothing, in one transaction with the step of the writer's position
+    /// from `batch.from` to `batch.to`, on condition that it still is `from`
+    /// ([`StorageError::Moved`] otherwise). `from` and `to` may be the same.
+    fn commit(&mut self, writer: &str, batch: &Commit) -> Result<(), StorageError>;
+
+    /// The directory for those who write it by the command line; `None` where it is the web
+    /// application's alone.
+    fn directory(&mut self) -> Option<&mut dyn Directory> {
+        None
+    }
+}
+
+/// Users and torrents, where a driver can write them: for sites without a web application.
+pub trait Directory {
+    /// Registers a user; returns the number it got.
+    fn add_user(&mut self, name: &str, passkey: &Passkey) -> Result<UserId, StorageError>;
+
+    /// Registers a torrent; returns the number it got.
+    fn add_torrent(&mut self, name: &str, info_hash: InfoHash) -> Result<TorrentId, StorageError>;
+
+    /// Shows all users, by number.
+    fn users(&mut self, show: &mut dyn FnMut(&UserEntry)) -> Result<(), StorageError>;
+
+    /// Shows all torrents, by number.
+    fn torrents(&mut self, show: &mut dyn FnMut(&TorrentEntry)) -> Result<(), StorageError>;
+}
+
+/// A user as the command line shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UserEntry {
+    /// The number.
+    pub id: UserId,
+    /// The name; empty where the web application gave none.
+    pub name: String,
+    /// The passkey, as text.
+    pub passkey: String,
+    /// Whether announces are accepted.
+    pub enabled: bool,
+    /// What is credited.
+    pub credited: Transfer,
+}
+
+/// A torrent as the command line shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TorrentEntry {
+    /// The number.
+    pub id: TorrentId,
+    /// The name; empty where the web application gave none.
+    pub name: String,
+    /// The info-hash.
+    pub info_hash: InfoHash,
+    /// Sessions that have everything.
+    pub seeders: u32,
+    /// Sessions that do not.
+    pub leechers: u32,
+    /// Finished downloads.
+    pub snatches: u64,
+}
+
+/// Why a storage did not do what it was asked. Nothing of it has been done, unless said otherwise.
+#[derive(Debug)]
+pub enum StorageError {
+    /// It may work later: busy, unreachable, locked. A commit may have been made all the same: its
+    /// position tells.
+    Retry(String),
+    /// Rows that are refused for themselves. Nothing has been written; the others may be written
+    /// without them.
+    Rows(Vec<RejectedRow>),
+    /// The writer's position is not where the batch begins, but here.
+    Moved(u64),
+    /// What changed since the cursor cannot be told: everything must be loaded.
+    CursorGone,
+    /// The entry is there already, or cannot be: who asked must put it right.
+    Refused(String),
+    /// It will not work until the operator puts it right.
+    Fatal(String),
+}
+
+/// A row that the data store refuses for itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RejectedRow {
+    /// What kind of row.
+    pub table: Table,
+    /// Its place in that part of the batch.
+    pub place: usize,
+    /// Why.
+    pub message: String,
+}
+
+impl std::fmt::Display for StorageError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            StorageError::Retry(message)
+            | StorageError::Refused(message)
+            | StorageError::Fatal(message) => write!(f, "storage: {message}"),
+            StorageError::Rows(rows) => write!(f, "storage: {} rows are refused", rows.len()),
+            StorageError::Moved(position) => {
+                write!(f, "storage: the writer's position is {position}")
+            }
+            StorageError::CursorGone => write!(f, "storage: the changes are no longer known"),
+        }
+    }
+}
+
+impl std::error::Error for StorageError {}

@@ -5,6 +5,7 @@
 
 mod change;
 mod commit;
+pub mod conformance;
 mod none;
 
 pub use change::{Change, Client, Cursor, Global, Token, Torrent, TorrentStatus, User, Wanted};

@@ -3,6 +3,8 @@
 use crate::cache::{CacheError, Driver, Memory, MemorySettings};
 use crate::config::Config;
 use crate::server::StartError;
+#[cfg(feature = "sqlite")]
+use crate::storage::Sqlite;
 use crate::storage::{NoStorage, Storage, StorageError};
 use std::sync::Arc;
 
@@ -20,7 +22,8 @@ pub struct Drivers {
 }
 
 impl Drivers {
-    /// Those that come with the tracker: the cache `memory`, the storages `none` and `sqlite`.
+    /// Those that come with the tracker: the cache `memory`, the storages `none` and `sqlite` (a
+    /// feature, on by default).
     pub fn builtin() -> Drivers {
         let none = Drivers {
             caches: Vec::new(),
@@ -37,7 +40,12 @@ impl Drivers {
                 seed: u64::from_le_bytes(key),
             })))
         });
-        memory.with_storage("none", |_| Ok(Box::new(NoStorage::default())))
+        let storages = memory.with_storage("none", |_| Ok(Box::new(NoStorage::default())));
+        #[cfg(feature = "sqlite")]
+        let storages = storages.with_storage("sqlite", |config| {
+            Ok(Box::new(Sqlite::open(&config.storage.path)?))
+        });
+        storages
     }
 
     /// Adds a cache driver, or replaces the one of that name. `open` gets the configuration, the

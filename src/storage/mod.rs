@@ -7,12 +7,16 @@ mod change;
 mod commit;
 pub mod conformance;
 mod none;
+#[cfg(feature = "sqlite")]
+mod sqlite;
 
 pub use change::{Change, Client, Cursor, Global, Token, Torrent, TorrentStatus, User, Wanted};
 pub use commit::{
     Commit, EventKind, EventRow, HistoryDelta, PeerRow, SessionKey, Table, TorrentDelta, UserDelta,
 };
 pub use none::NoStorage;
+#[cfg(feature = "sqlite")]
+pub use sqlite::Sqlite;
 
 use crate::model::{InfoHash, Passkey, TorrentId, Transfer, UserId};
 

@@ -1,0 +1,111 @@
+//! The data store in a file of SQLite: the default of a private tracker, with nothing to install.
+//!
+//! It makes tables of its own (`tracker_users`, `tracker_torrents`, …), which a web application may
+//! write while the tracker runs: triggers note what was changed.
+
+mod commit;
+#[cfg(test)]
+mod commit_tests;
+mod directory;
+mod load;
+#[cfg(test)]
+mod load_tests;
+mod row;
+mod schema;
+#[cfg(test)]
+mod site;
+#[cfg(test)]
+mod tests;
+
+use super::{Change, Commit, Cursor, Directory, Storage, StorageError, Wanted};
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension};
+use std::path::Path;
+use std::time::Duration;
+
+/// How long to wait for a web application that is writing; then it is tried again later.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// A database file of SQLite.
+#[derive(Debug)]
+pub struct Sqlite {
+    db: Connection,
+}
+
+impl Sqlite {
+    /// Opens the file; makes it, and the tables in it, where they are missing.
+    pub fn open(path: &Path) -> Result<Sqlite, StorageError> {
+        let doing = format!("cannot open {}", path.display());
+        let failed = failure(&doing);
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+            | OpenFlags::SQLITE_OPEN_CREATE
+            | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let mut db = Connection::open_with_flags(path, flags).map_err(&failed)?;
+        db.busy_timeout(BUSY_TIMEOUT).map_err(&failed)?;
+        // With a log of its own, a web application's reads never wait for the tracker's writes.
+        let mode: String = db
+            .query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))
+            .map_err(&failed)?;
+        if mode != "wal" {
+            log::warn!("storage: {} stays in journal mode {mode}", path.display());
+        }
+        // What was told to be committed leaves the tracker's journal: it must survive a power cut.
+        db.execute_batch("PRAGMA synchronous = FULL")
+            .map_err(&failed)?;
+        schema::prepare(&mut db)?;
+        Ok(Sqlite { db })
+    }
+}
+
+impl Storage for Sqlite {
+    fn load(
+        &mut self,
+        since: Option<Cursor>,
+        to: &mut dyn FnMut(Change),
+    ) -> Result<Cursor, StorageError> {
+        load::load(&mut self.db, since, to)
+    }
+
+    fn find(&mut self, wanted: &Wanted, to: &mut dyn FnMut(Change)) -> Result<(), StorageError> {
+        load::find(&mut self.db, wanted, to)
+    }
+
+    fn position(&mut self, writer: &str) -> Result<u64, StorageError> {
+        position(&self.db, writer).map_err(failure("cannot read a position"))
+    }
+
+    fn commit(&mut self, writer: &str, batch: &Commit) -> Result<(), StorageError> {
+        commit::commit(&mut self.db, writer, batch)
+    }
+
+    fn directory(&mut self) -> Option<&mut dyn Directory> {
+        Some(self)
+    }
+}
+
+/// Positions are kept in the bits of a signed number: they are only ever compared for equality.
+fn position(db: &Connection, writer: &str) -> rusqlite::Result<u64> {
+    let sql = "SELECT seq FROM tracker_batches WHERE writer = ?1";
+    let found = db.query_row(sql, [writer], |row| row.get::<_, i64>(0));
+    Ok(found.optional()?.unwrap_or_default().cast_unsigned())
+}
+
+/// What an error of SQLite means for who asked; `doing` begins the message.
+fn failure(doing: &str) -> impl Fn(rusqlite::Error) -> StorageError + '_ {
+    move |err| {
+        let message = format!("sqlite: {doing}: {err}");
+        match err.sqlite_error_code() {
+            Some(
+                ErrorCode::DatabaseBusy
+                | ErrorCode::DatabaseLocked
+                | ErrorCode::DiskFull
+                | ErrorCode::FileLockingProtocolFailed
+                | ErrorCode::OperationAborted
+                | ErrorCode::OperationInterrupted
+                | ErrorCode::OutOfMemory
+                | ErrorCode::SchemaChanged
+                | ErrorCode::SystemIoFailure,
+            ) => StorageError::Retry(message),
+            _ => StorageError::Fatal(message),
+        }
+    }
+}

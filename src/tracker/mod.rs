@@ -6,6 +6,7 @@
 
 pub mod connection_id;
 pub mod http;
+pub mod registry;
 pub mod udp;
 
 use crate::cache::{Announce, Batch, Cache, CacheError, Families, Query};

@@ -2,9 +2,11 @@
 //!
 //! Nothing here does I/O, logs or allocates for a view. The two protocols meet in
 //! [`AnnounceRequest`] and [`ScrapeRequest`]: after the parser nobody asks which it was.
+//! Torrent files are read in [`metainfo`].
 
 pub mod bencode;
 pub mod http;
+pub mod metainfo;
 pub mod proxy;
 pub mod query;
 pub mod udp;

@@ -73,6 +73,12 @@ impl Drivers {
         self
     }
 
+    /// Opens the configured storage, for programs that look into it beside a running tracker.
+    pub fn open_storage(&self, config: &Config) -> Result<Box<dyn Storage>, StartError> {
+        let open = self.storage(config)?;
+        open(config).map_err(StartError::Storage)
+    }
+
     /// How the configured storage is opened.
     pub(crate) fn storage(&self, config: &Config) -> Result<Arc<OpenStorage>, StartError> {
         let name = &config.storage.driver;

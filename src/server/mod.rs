@@ -15,6 +15,7 @@ pub use bind::Protocol;
 use crate::cache::{CacheError, Driver};
 use crate::config::Config;
 use crate::drivers::Drivers;
+use crate::storage::StorageError;
 use crate::sys;
 use crate::tracker::Settings;
 use crate::tracker::connection_id::ConnectionIds;
@@ -58,6 +59,8 @@ pub enum StartError {
     },
     /// The cache does not open.
     Cache(CacheError),
+    /// The storage does not open.
+    Storage(StorageError),
     /// A snapshot that is there cannot be read.
     Snapshot {
         /// The file.
@@ -99,6 +102,7 @@ impl std::fmt::Display for StartError {
                 )
             }
             StartError::Cache(error) => error.fmt(f),
+            StartError::Storage(error) => error.fmt(f),
             StartError::Snapshot { path, error } => {
                 write!(f, "cache.snapshot: cannot open {}: {error}", path.display())
             }

@@ -3,7 +3,7 @@
 //! # Floors
 //!
 //! ```text
-//!  6  main           arguments, configuration file, logging, exit code
+//!  6  main  cli      arguments, configuration file, logging, exit code; users and torrents by hand
 //!  5  server/        threads, the mio loop, sockets, connections, timers; drivers by name
 //!  4  tracker/       requests become queries, answers become replies; UDP connection ids
 //!  2  cache/         swarms

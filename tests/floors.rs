@@ -10,7 +10,7 @@ const FLOORS: &[&[&str]] = &[
     &["account"],
     &["tracker"],
     &["server", "drivers"],
-    &["main"],
+    &["main", "cli"],
 ];
 /// Modules that know each other though they stand on one floor: the server opens drivers by name,
 /// whose opening can fail as its start can.

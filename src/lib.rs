@@ -55,6 +55,7 @@
 
 #![warn(missing_docs)]
 
+pub mod account;
 pub mod cache;
 pub mod config;
 pub mod drivers;

@@ -40,6 +40,65 @@ impl Commit {
             + self.forgotten.len()
             + self.events.len()
     }
+
+    /// The same in parts of so many rows of one kind each, at least one part; put together in
+    /// their order with [`Commit::append`] they are the whole again.
+    pub fn into_parts(self, most: usize) -> Vec<Commit> {
+        let (from, to) = (self.from, self.to);
+        let empty = || Commit {
+            from,
+            to,
+            ..Commit::default()
+        };
+        let mut parts = Vec::new();
+        macro_rules! split {
+            ($table:ident) => {
+                let mut rows = self.$table.into_iter().peekable();
+                while rows.peek().is_some() {
+                    let mut part = empty();
+                    part.$table.extend(rows.by_ref().take(most));
+                    parts.push(part);
+                }
+            };
+        }
+        split!(users);
+        split!(history);
+        split!(torrents);
+        split!(peers);
+        split!(forgotten);
+        split!(events);
+        if parts.is_empty() {
+            parts.push(empty());
+        }
+        parts
+    }
+
+    /// Appends the rows of another part of the same batch.
+    pub fn append(&mut self, part: Commit) {
+        self.users.extend(part.users);
+        self.history.extend(part.history);
+        self.torrents.extend(part.torrents);
+        self.peers.extend(part.peers);
+        self.forgotten.extend(part.forgotten);
+        self.events.extend(part.events);
+    }
+
+    /// Takes a row out; returns what it said, for the operator to read.
+    pub fn take(&mut self, table: Table, place: usize) -> Option<serde_json::Value> {
+        fn row<T: Serialize>(rows: &mut Vec<T>, place: usize) -> Option<serde_json::Value> {
+            (place < rows.len())
+                .then(|| serde_json::to_value(rows.remove(place)).ok())
+                .flatten()
+        }
+        match table {
+            Table::Users => row(&mut self.users, place),
+            Table::History => row(&mut self.history, place),
+            Table::Torrents => row(&mut self.torrents, place),
+            Table::Peers => row(&mut self.peers, place),
+            Table::Forgotten => row(&mut self.forgotten, place),
+            Table::Events => row(&mut self.events, place),
+        }
+    }
 }
 
 /// The parts of a [`Commit`].

@@ -1,0 +1,442 @@
+//! The ledger: what an announce means.
+//!
+//! Clients report totals since they started, so an announce is credited with what its totals have
+//! grown by since the session's last one, its *baseline*. An unknown session, or totals that went
+//! down, set a new baseline and credit nothing: whatever was moved before cannot be known, and a
+//! session that starts anew must not be credited twice. Seeding and downloading are credited from
+//! announce to announce, when the session did the same before and the gap is no longer than it
+//! should be; time in which several sessions of a user do so with the same torrent counts once.
+//!
+//! Everything follows from the records in their order: a replay says the same. [`Ledger::sweep`]
+//! alone goes by the clock, and changes nothing but states.
+
+use super::gathered::{Counts, Gathered};
+use super::record::{MAX_AGENT_BYTES, Record};
+use super::sessions::{Session, Sessions, State};
+use super::suspicion;
+use crate::model::{Endpoint, Event, TorrentId, Transfer, UnixTime};
+use crate::storage::{Commit, EventKind, EventRow};
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+/// Seconds by which a session's totals outlive their lifetime in memory: whether they still count
+/// is told by the records alone, in which the clock may be a little behind.
+const FORGET_SLACK_SECS: u32 = 3600;
+/// Names of programs that are shared by sessions; of more, each session has its own.
+const MAX_AGENTS: usize = 4096;
+
+/// What the ledger goes by.
+#[derive(Clone, Copy, Debug)]
+pub struct Rules {
+    /// Seconds without an announce after which a session is gone.
+    pub peer_lifetime_secs: u32,
+    /// Seconds without an announce after which its totals are forgotten.
+    pub session_lifetime_secs: u32,
+    /// Seconds between two announces that are credited as time: interval, jitter and grace.
+    pub longest_gap_secs: u32,
+    /// Seconds before which a client does not announce over the same family again.
+    pub min_interval_secs: u32,
+    /// Bytes a second above which transfer is flagged; 0: never.
+    pub plausible_speed: u64,
+}
+
+/// What the records so far amount to.
+pub struct Ledger {
+    rules: Rules,
+    sessions: Sessions,
+    counts: HashMap<TorrentId, Counts>,
+    gathered: Gathered,
+    agents: HashSet<Arc<str>>,
+}
+
+/// What an announce changes of the time credited.
+#[derive(Clone, Copy, Default)]
+struct Time {
+    is_credited: bool,
+    seed_seconds: u32,
+    leech_seconds: u32,
+}
+
+impl Ledger {
+    /// A ledger without records. `seed` is for hashes that strangers must not guess.
+    pub fn new(rules: Rules, seed: u64) -> Ledger {
+        Ledger {
+            rules,
+            sessions: Sessions::new(seed),
+            counts: HashMap::new(),
+            gathered: Gathered::default(),
+            agents: HashSet::new(),
+        }
+    }
+
+    /// The sessions it knows.
+    pub fn sessions(&self) -> &Sessions {
+        &self.sessions
+    }
+
+    /// What has been found since the last batch.
+    pub fn gathered(&self) -> &Gathered {
+        &self.gathered
+    }
+
+    /// Makes a batch of what has been gathered.
+    pub fn cut(&mut self, from: u64, to: u64) -> Commit {
+        let gathered = std::mem::take(&mut self.gathered);
+        gathered.into_commit(from, to, &mut self.sessions, &self.counts)
+    }
+
+    /// Accounts for an announce.
+    pub fn apply(&mut self, record: &Record<'_>) {
+        let key = record.key();
+        let known = self.sessions.find(&key).filter(|place| {
+            let session = self.sessions.get(*place);
+            session.is_some_and(|session| !self.is_too_old(session, record.time))
+        });
+        if record.event == Event::Stopped && known.is_none() {
+            // Nothing is known that could be ended.
+            let history = self.gathered.history(key.user, key.torrent, record.time);
+            history.announces = history.announces.saturating_add(1);
+            return;
+        }
+        let place = known.unwrap_or_else(|| self.begin(record));
+        self.account(place, record);
+    }
+
+    fn is_too_old(&self, session: &Session, now: UnixTime) -> bool {
+        now.since(session.last) > self.rules.session_lifetime_secs
+    }
+
+    /// Begins a session with a baseline at what it says; one that is too old begins anew.
+    fn begin(&mut self, record: &Record<'_>) -> u32 {
+        let key = record.key();
+        if let Some(old) = self.sessions.find(&key) {
+            self.leave(old);
+            self.sessions.remove(old);
+        }
+        let completed = record.is_seeder() && record.event != Event::Completed;
+        self.sessions.insert(Session {
+            key,
+            endpoint: record.endpoint,
+            hide_ip: record.hide_ip,
+            baseline: record.totals,
+            left: record.left,
+            state: State::Gone,
+            completed,
+            started: record.time,
+            last: record.time,
+            seeded_until: UnixTime(0),
+            leeched_until: UnixTime(0),
+            announces: 0,
+            rates: Transfer::default(),
+            agent: Arc::default(),
+            dirty: false,
+        })
+    }
+}
+
+impl Ledger {
+    /// Accounts for an announce of the session at a place.
+    fn account(&mut self, place: u32, record: &Record<'_>) {
+        let agent = self.agent(record.agent);
+        let Some(session) = self.sessions.get(place) else {
+            return;
+        };
+        let is_new = session.announces == 0;
+        let (raw, baseline) = self.growth(session, record);
+        let time = self.time(session, record);
+        let gap_secs = record.time.since(session.last);
+        let snatched = record.event == Event::Completed && !session.completed;
+        let suspicious = suspicion::mismatch(&session.agent, &agent, &record.peer_id);
+        let rates = per_second(raw, gap_secs);
+        let before = session.state;
+        let after = match record.event {
+            Event::Stopped => State::Gone,
+            _ if record.is_seeder() => State::Seeding,
+            _ => State::Leeching,
+        };
+        self.move_count(record.torrent, before, after);
+        let Some(session) = self.sessions.get_mut(place) else {
+            return;
+        };
+        if before == State::Seeding && time.is_credited {
+            session.seeded_until = record.time;
+        }
+        if before == State::Leeching && time.is_credited {
+            session.leeched_until = record.time;
+        }
+        session.baseline = baseline;
+        session.endpoint = record.endpoint;
+        session.hide_ip = record.hide_ip;
+        session.left = record.left;
+        session.state = after;
+        session.completed |= record.event == Event::Completed;
+        session.last = session.last.max(record.time);
+        session.announces += 1;
+        session.rates = rates;
+        if !agent.is_empty() {
+            session.agent = agent;
+        }
+        let agent = Arc::clone(&session.agent);
+        let is_new_row = !std::mem::replace(&mut session.dirty, true);
+        if is_new_row {
+            self.gathered.changed(record.key());
+        }
+        self.gather(record, raw, time, snatched, &agent);
+        self.note_events(record, raw, snatched, suspicious);
+        if !is_new {
+            self.note_speed(record, rates);
+        }
+    }
+
+    /// What is to be credited, and what to go on from.
+    fn growth(&self, session: &Session, record: &Record<'_>) -> (Transfer, Transfer) {
+        match record.totals.since(session.baseline) {
+            Some(growth) => (growth, record.totals),
+            // A client with two families announces over both at once, in any order.
+            None if self.is_late_twin(session, record) => (Transfer::default(), session.baseline),
+            None => (Transfer::default(), record.totals),
+        }
+    }
+
+    fn is_late_twin(&self, session: &Session, record: &Record<'_>) -> bool {
+        let is_v4 = |endpoint: &Endpoint| matches!(endpoint, Endpoint::V4(_));
+        is_v4(&session.endpoint) != is_v4(&record.endpoint)
+            && record.event != Event::Started
+            && record.time.since(session.last) <= self.rules.min_interval_secs
+    }
+
+    /// The time that is to be credited.
+    fn time(&self, session: &Session, record: &Record<'_>) -> Time {
+        let goes_on = match session.state {
+            State::Seeding => record.is_seeder(),
+            State::Leeching => true,
+            State::Gone => false,
+        };
+        if !goes_on || record.time.since(session.last) > self.rules.longest_gap_secs {
+            return Time::default();
+        }
+        let is_seeding = session.state == State::Seeding;
+        let pair = self.sessions.of_pair(record.user, record.torrent);
+        let until = pair.map(|other| match is_seeding {
+            true => other.seeded_until,
+            false => other.leeched_until,
+        });
+        let from = until.fold(session.last, UnixTime::max);
+        let seconds = record.time.since(from);
+        Time {
+            is_credited: true,
+            seed_seconds: if is_seeding { seconds } else { 0 },
+            leech_seconds: if is_seeding { 0 } else { seconds },
+        }
+    }
+
+    /// Adds to the sums what an announce means.
+    fn gather(
+        &mut self,
+        record: &Record<'_>,
+        raw: Transfer,
+        time: Time,
+        snatched: bool,
+        agent: &str,
+    ) {
+        let credited = record.multipliers.credit(raw);
+        if raw != Transfer::default() {
+            self.gathered.credit(record.user, raw, credited);
+        }
+        let (active, seeder) = self.pair_state(record);
+        let history = self
+            .gathered
+            .history(record.user, record.torrent, record.time);
+        history.credited = history.credited.plus(credited);
+        history.raw = history.raw.plus(raw);
+        history.seed_seconds += u64::from(time.seed_seconds);
+        history.leech_seconds += u64::from(time.leech_seconds);
+        history.announces = history.announces.saturating_add(1);
+        history.last = history.last.max(record.time);
+        history.left = record.left;
+        history.client = record.totals;
+        (history.active, history.seeder) = (active, seeder);
+        if *history.agent != *agent {
+            history.agent = agent.into();
+        }
+        let torrent = self.gathered.torrent(record.torrent);
+        torrent.balance = torrent
+            .balance
+            .saturating_add_unsigned(raw.uploaded)
+            .saturating_sub_unsigned(raw.downloaded);
+        if record.is_seeder() {
+            torrent.last_seeded = torrent.last_seeded.max(record.time);
+        }
+        if snatched {
+            torrent.snatches += 1;
+            let history = self
+                .gathered
+                .history(record.user, record.torrent, record.time);
+            history.snatches += 1;
+            history.completed.get_or_insert(record.time);
+        }
+    }
+
+    /// Whether a session of the user with the torrent is there, and whether one seeds.
+    fn pair_state(&self, record: &Record<'_>) -> (bool, bool) {
+        let pair = self.sessions.of_pair(record.user, record.torrent);
+        pair.fold((false, false), |(active, seeder), session| {
+            (
+                active || session.state != State::Gone,
+                seeder || session.state == State::Seeding,
+            )
+        })
+    }
+
+    fn note_events(
+        &mut self,
+        record: &Record<'_>,
+        raw: Transfer,
+        snatched: bool,
+        suspicious: bool,
+    ) {
+        if snatched {
+            self.note(record, EventKind::Completed, 1);
+        }
+        if record.token && raw != Transfer::default() {
+            self.note(record, EventKind::TokenUsed, raw.downloaded);
+        }
+        if suspicious {
+            self.note(record, EventKind::ClientMismatch, 1);
+        }
+    }
+
+    fn note_speed(&mut self, record: &Record<'_>, rates: Transfer) {
+        let rate = rates.uploaded.max(rates.downloaded);
+        if self.rules.plausible_speed != 0 && rate > self.rules.plausible_speed {
+            self.note(record, EventKind::ImplausibleSpeed, rate);
+        }
+    }
+
+    fn note(&mut self, record: &Record<'_>, kind: EventKind, amount: u64) {
+        let ip = record.endpoint.mapped().0;
+        self.gathered.event(EventRow {
+            kind,
+            key: record.key(),
+            time: record.time,
+            ip: if record.hide_ip { [0; 16] } else { ip },
+            amount,
+        });
+    }
+
+    /// The program's name, shared with other sessions.
+    fn agent(&mut self, bytes: &[u8]) -> Arc<str> {
+        if bytes.is_empty() {
+            return Arc::default();
+        }
+        let bytes = &bytes[..bytes.len().min(MAX_AGENT_BYTES)];
+        let text = String::from_utf8_lossy(bytes);
+        if let Some(agent) = self.agents.get(&*text) {
+            return Arc::clone(agent);
+        }
+        let agent: Arc<str> = (&*text).into();
+        if self.agents.len() < MAX_AGENTS {
+            self.agents.insert(Arc::clone(&agent));
+        }
+        agent
+    }
+
+    fn move_count(&mut self, torrent: TorrentId, before: State, after: State) {
+        if before == after {
+            return;
+        }
+        let counts = self.counts.entry(torrent).or_default();
+        match before {
+            State::Seeding => counts.seeders = counts.seeders.saturating_sub(1),
+            State::Leeching => counts.leechers = counts.leechers.saturating_sub(1),
+            State::Gone => {}
+        }
+        match after {
+            State::Seeding => counts.seeders += 1,
+            State::Leeching => counts.leechers += 1,
+            State::Gone => {}
+        }
+        if *counts == Counts::default() {
+            self.counts.remove(&torrent);
+        }
+    }
+
+    /// Looks at the next `most` sessions, and notes which are gone and which can be forgotten.
+    pub fn sweep(&mut self, now: UnixTime, most: usize) {
+        for place in self.sessions.slice(most) {
+            let Some(session) = self.sessions.get(place) else {
+                continue;
+            };
+            let silent_secs = now.since(session.last);
+            let Rules {
+                session_lifetime_secs,
+                peer_lifetime_secs,
+                ..
+            } = self.rules;
+            if silent_secs > session_lifetime_secs.saturating_add(FORGET_SLACK_SECS) {
+                let key = session.key;
+                self.leave(place);
+                self.sessions.remove(place);
+                self.gathered.forgot(key);
+            } else if session.state != State::Gone && silent_secs > peer_lifetime_secs {
+                self.leave(place);
+            }
+        }
+        self.sessions.shrink();
+    }
+
+    /// Notes that a session is gone; its totals are remembered.
+    fn leave(&mut self, place: u32) {
+        let Some(session) = self.sessions.get_mut(place) else {
+            return;
+        };
+        let before = std::mem::replace(&mut session.state, State::Gone);
+        let (key, last) = (session.key, session.last);
+        if before == State::Gone {
+            return;
+        }
+        let was_clean = !std::mem::replace(&mut session.dirty, true);
+        let (left, client) = (session.left, session.baseline);
+        let agent = Arc::clone(&session.agent);
+        if was_clean {
+            self.gathered.changed(key);
+        }
+        self.move_count(key.torrent, before, State::Gone);
+        let pair = || self.sessions.of_pair(key.user, key.torrent);
+        let active = pair().any(|session| session.state != State::Gone);
+        let seeder = pair().any(|session| session.state == State::Seeding);
+        let is_new = !self.gathered.has_history(key.user, key.torrent);
+        let history = self.gathered.history(key.user, key.torrent, last);
+        if is_new {
+            (history.left, history.client, history.agent) = (left, client, (*agent).into());
+        }
+        (history.active, history.seeder) = (active, seeder);
+        self.gathered.torrent(key.torrent);
+    }
+
+    /// Puts back a session of a checkpoint.
+    pub fn restore(&mut self, mut session: Session) {
+        if self.sessions.find(&session.key).is_some() {
+            return;
+        }
+        session.agent = self.agent(session.agent.as_bytes());
+        self.move_count(session.key.torrent, State::Gone, session.state);
+        if session.dirty {
+            self.gathered.changed(session.key);
+        }
+        self.sessions.insert(session);
+    }
+
+    /// Puts back what a checkpoint says had been gathered.
+    pub fn restore_sums(&mut self, sums: Commit) {
+        self.gathered.put_back(sums);
+    }
+}
+
+fn per_second(raw: Transfer, secs: u32) -> Transfer {
+    let secs = u64::from(secs.max(1));
+    Transfer {
+        uploaded: raw.uploaded / secs,
+        downloaded: raw.downloaded / secs,
+    }
+}

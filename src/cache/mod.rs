@@ -14,7 +14,7 @@ mod memory;
 mod memory_model_tests;
 #[cfg(test)]
 mod memory_sweep_tests;
-mod pages;
+pub(crate) mod pages;
 mod pick;
 mod shard;
 mod snapshot;

@@ -4,7 +4,7 @@
 const ROWS: usize = 256;
 
 #[derive(Debug)]
-pub(super) struct Pages<T> {
+pub(crate) struct Pages<T> {
     pages: Vec<Vec<T>>,
     rows: usize,
 }
@@ -19,20 +19,20 @@ impl<T> Default for Pages<T> {
 }
 
 impl<T> Pages<T> {
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.rows
     }
 
-    pub(super) fn get(&self, row: usize) -> &T {
+    pub(crate) fn get(&self, row: usize) -> &T {
         &self.pages[row / ROWS][row % ROWS]
     }
 
-    pub(super) fn get_mut(&mut self, row: usize) -> &mut T {
+    pub(crate) fn get_mut(&mut self, row: usize) -> &mut T {
         &mut self.pages[row / ROWS][row % ROWS]
     }
 
     /// Adds a row at the end; returns its place.
-    pub(super) fn push(&mut self, value: T) -> usize {
+    pub(crate) fn push(&mut self, value: T) -> usize {
         if self.rows / ROWS == self.pages.len() {
             self.pages.push(Vec::with_capacity(ROWS));
         }
@@ -42,7 +42,7 @@ impl<T> Pages<T> {
     }
 
     /// Removes a row; the last one takes its place.
-    pub(super) fn swap_remove(&mut self, row: usize) {
+    pub(crate) fn swap_remove(&mut self, row: usize) {
         let last = self.rows - 1;
         if let Some(value) = self.pages[last / ROWS].pop()
             && row != last

@@ -90,13 +90,17 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// The newest registry. To be called once a tick, idle ones included: until then the one of
-    /// before stays in memory.
-    pub fn current(&mut self) -> &Registry {
+    /// Takes the newest registry. To be called once a tick, idle ones included: until then the one
+    /// of before stays in memory.
+    pub fn refresh(&mut self) {
         if self.published.generation.load(Ordering::Acquire) != self.generation {
             // The old one is on the list of the retired: this is not its last reference.
             (self.registry, self.generation) = self.published.newest();
         }
+    }
+
+    /// The registry that was taken last.
+    pub fn registry(&self) -> &Registry {
         &self.registry
     }
 }
@@ -109,6 +113,11 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn newest(reader: &mut Reader) -> &Registry {
+        reader.refresh();
+        reader.registry()
+    }
     use crate::model::TorrentId;
     use crate::storage::Change;
 
@@ -131,12 +140,12 @@ mod tests {
         let (mut busy, mut idle) = (published.reader(), published.reader());
         for generation in 1..=5 {
             published.publish(registry(generation));
-            assert_eq!(busy.current().totals().tokens as u64, generation);
+            assert_eq!(newest(&mut busy).totals().tokens as u64, generation);
         }
         // The idle one holds the first; the others are gone but for the one published last of all.
         assert_eq!(published.retire(), 1);
         let first = Arc::downgrade(&idle.registry);
-        assert_eq!(idle.current().totals().tokens, 5);
+        assert_eq!(newest(&mut idle).totals().tokens, 5);
         assert!(first.upgrade().is_some(), "the reader does not drop it");
         assert_eq!(published.retire(), 0);
         assert!(first.upgrade().is_none());
@@ -152,7 +161,7 @@ mod tests {
                 scope.spawn(move || {
                     let mut last = 0;
                     while last < 200 {
-                        let tokens = reader.current().totals().tokens;
+                        let tokens = newest(&mut reader).totals().tokens;
                         assert!(tokens >= last, "{tokens} after {last}");
                         last = tokens;
                     }

@@ -1,0 +1,195 @@
+//! Who announces what at this moment: what a worker of a private tracker must know at once.
+//!
+//! A session is one client of a user on one torrent: a peer id, with an address of each family at
+//! most, because a client with both announces over both. From the sessions follow the limits on
+//! clients and on downloads, which addresses of a client are no longer its own, and whether it asks
+//! too often. What is credited is none of their business: that is decided from the journal.
+//!
+//! A user's sessions are in one shard, so an announce takes one lock, for some hundred nanoseconds.
+
+#[cfg(test)]
+mod model_tests;
+mod session;
+mod shard;
+
+use crate::model::{Endpoint, Event, PeerId, Seconds, TorrentId, UserId};
+use foldhash::fast::FixedState;
+use shard::Shard;
+use std::hash::BuildHasher;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Shards: far more than workers that could meet at one.
+const SHARDS: usize = 32;
+/// Sessions that a sweep looks at under one lock: some tens of microseconds.
+const SWEEP_SLICE: usize = 256;
+/// Sessions of one user on one torrent at most, also where any number is allowed: all of them are
+/// looked at by each announce of any of them.
+pub const SESSIONS_PER_TORRENT_MOST: usize = 64;
+/// Sessions of one user at most, so that no member can fill the memory: more torrents than the
+/// largest seedboxes hold.
+pub const SESSIONS_PER_USER_MOST: u32 = 1 << 17;
+
+/// An announce of a user's client.
+#[derive(Clone, Copy, Debug)]
+pub struct Arrival {
+    /// Whose client.
+    pub user: UserId,
+    /// Torrents that the user may download at the same time; `None`: any number.
+    pub slots: Option<u16>,
+    /// What it announces.
+    pub torrent: TorrentId,
+    /// What the client calls itself.
+    pub peer_id: PeerId,
+    /// Where it is reached, over the family in which it announces.
+    pub endpoint: Endpoint,
+    /// Whether it downloads.
+    pub leeching: bool,
+    /// Why it announces.
+    pub event: Event,
+}
+
+/// Why an announce is refused; nothing has changed by it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Denied {
+    /// The user downloads as many torrents as allowed.
+    NoSlotFree,
+    /// The user has as many clients on the torrent as allowed, none of them at this address.
+    TooManySessions,
+}
+
+/// What follows from an announce.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Admitted {
+    /// It says nothing new, and comes earlier than it should.
+    pub too_soon: bool,
+    /// Addresses on the torrent that are no session's any more: to be taken out of the swarm.
+    /// Never the one it came from.
+    pub left: Left,
+}
+
+/// A few addresses; a session has two at most.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Left {
+    endpoints: [Option<Endpoint>; session::FAMILIES],
+}
+
+impl Left {
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = Endpoint> {
+        self.endpoints.into_iter().flatten()
+    }
+}
+
+/// What sessions are measured by.
+#[derive(Clone, Copy, Debug)]
+pub struct SessionSettings {
+    /// Clients that one user may have on one torrent; 0: any number, within
+    /// [`SESSIONS_PER_TORRENT_MOST`].
+    pub sessions_per_torrent: u16,
+    /// Seconds between two announces of a client; 0: none is too soon.
+    pub min_interval_secs: u32,
+    /// Seconds after which a client that has not announced is forgotten.
+    pub peer_lifetime_secs: u32,
+    /// Where entries are kept depends on it.
+    pub seed: u64,
+}
+
+/// The sessions of all users, shared by the workers.
+#[derive(Debug)]
+pub struct Sessions {
+    shards: Vec<Mutex<Shard>>,
+    hasher: FixedState,
+    swept: Mutex<Swept>,
+    min_interval_secs: u32,
+    most_per_torrent: usize,
+    lifetime_secs: u32,
+}
+
+/// Where a sweep goes on.
+#[derive(Debug, Default)]
+struct Swept {
+    shard: usize,
+    /// Rows of that shard yet to be looked at, from the last to the first; `None`: all of them.
+    rows: Option<usize>,
+}
+
+impl Sessions {
+    /// None yet.
+    pub fn new(settings: &SessionSettings) -> Sessions {
+        let most_per_torrent = match usize::from(settings.sessions_per_torrent) {
+            0 => SESSIONS_PER_TORRENT_MOST,
+            most => most.min(SESSIONS_PER_TORRENT_MOST),
+        };
+        let hasher = FixedState::with_seed(settings.seed);
+        Sessions {
+            shards: (0..SHARDS)
+                .map(|_| Mutex::new(Shard::new(hasher.clone())))
+                .collect(),
+            hasher,
+            swept: Mutex::default(),
+            min_interval_secs: settings.min_interval_secs,
+            most_per_torrent,
+            lifetime_secs: settings.peer_lifetime_secs,
+        }
+    }
+
+    /// A client has announced.
+    ///
+    /// A download slot belongs to the torrent: as long as one session of the user downloads it,
+    /// others may join, though slots have become fewer meanwhile. A new client beyond the number
+    /// allowed takes the place of the one at the same address that was silent for longest, which
+    /// is most likely the same client before it was restarted.
+    pub fn arrive(&self, arrival: &Arrival, now: Seconds) -> Result<Admitted, Denied> {
+        let mut shard = self.shard(arrival.user);
+        match arrival.event {
+            Event::Stopped => Ok(shard.stop(arrival)),
+            _ => shard.arrive(arrival, now, self.min_interval_secs, self.most_per_torrent),
+        }
+    }
+
+    /// Forgets clients that have not announced for their lifetime, and addresses over which they
+    /// have not; looks at so many at most and goes on where it left off. Returns how many clients
+    /// are forgotten.
+    pub fn sweep(&self, now: Seconds, most: usize) -> usize {
+        let mut swept = lock(&self.swept);
+        let (mut left, mut forgotten, mut shards) = (most, 0, 0);
+        while left > 0 && shards < SHARDS {
+            let Some(shard) = self.shards.get(swept.shard) else {
+                swept.shard = 0;
+                continue;
+            };
+            let mut shard = lock(shard);
+            let rows = swept.rows.unwrap_or(usize::MAX).min(shard.len());
+            let slice = rows.min(left).min(SWEEP_SLICE);
+            forgotten += shard.sweep(rows - slice..rows, now, self.lifetime_secs);
+            left -= slice;
+            swept.rows = Some(rows - slice);
+            if rows == slice {
+                swept.shard = (swept.shard + 1) % SHARDS;
+                swept.rows = None;
+                shards += 1;
+            }
+        }
+        forgotten
+    }
+
+    /// How many sessions there are.
+    pub fn len(&self) -> usize {
+        self.shards.iter().map(|shard| lock(shard).len()).sum()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn shard(&self, user: UserId) -> MutexGuard<'_, Shard> {
+        // Other bits than those that choose a place within the tables of a shard.
+        let shard = (self.hasher.hash_one(user) >> 32) as usize % SHARDS;
+        lock(&self.shards[shard])
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -4,7 +4,7 @@
 
 use chihaya::cache::{Cache, Driver, Memory, MemorySettings};
 use chihaya::config::Config;
-use chihaya::model::Seconds;
+use chihaya::model::{Seconds, UnixTime};
 use chihaya::tracker::connection_id::ConnectionIds;
 use chihaya::tracker::http::Requests;
 use chihaya::tracker::udp::Packets;
@@ -51,7 +51,7 @@ fn bench(torrents: u32) -> Bench {
     let cache: Box<dyn Cache> = memory.open(2).expect("a handle");
     let ids = ConnectionIds::new(IDS_KEY, 120);
     let mut bench = Bench {
-        tracker: Tracker::new(Settings::new(&Config::default()), cache, 3),
+        tracker: Tracker::new(Settings::new(&Config::default()), cache, None, 3),
         packets: Packets::new(ids.clone()),
         requests: Requests::default(),
         ids,
@@ -118,7 +118,7 @@ fn request(torrents: u32, peer: u32) -> (Vec<u8>, IpAddr) {
 
 impl Bench {
     fn udp_tick(&mut self, packets: &[(Vec<u8>, IpAddr)]) {
-        self.tracker.begin();
+        self.tracker.begin(NOW, UnixTime(0));
         self.packets.begin();
         for (slot, (packet, from)) in packets.iter().enumerate() {
             self.packets
@@ -133,7 +133,7 @@ impl Bench {
     }
 
     fn http_tick(&mut self, requests: &[(Vec<u8>, IpAddr)], out: &mut Vec<u8>) {
-        self.tracker.begin();
+        self.tracker.begin(NOW, UnixTime(0));
         self.requests.begin();
         out.clear();
         for (connection, (bytes, from)) in requests.iter().enumerate() {

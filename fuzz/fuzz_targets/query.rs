@@ -4,7 +4,7 @@
 #![no_main]
 
 use arbitrary::{Arbitrary, Unstructured};
-use chihaya::model::{Event, InfoHash, PeerId, Role};
+use chihaya::model::{Event, InfoHash, PeerId, Role, Transfer};
 use chihaya::wire::{AnnounceRequest, PeerForm, query};
 use libfuzzer_sys::fuzz_target;
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -17,6 +17,8 @@ struct Said {
     info_hash: [u8; 20],
     peer_id: [u8; 20],
     port: u16,
+    uploaded: u64,
+    downloaded: u64,
     left: u64,
     #[arbitrary(with = event)]
     event: Event,
@@ -42,12 +44,11 @@ struct Style {
 }
 
 fuzz_target!(|bytes: &[u8]| {
-    if let Ok(request) = query::announce(bytes, None) {
-        let left = u64::from(request.role != Role::Seeder);
-        reads_back(&request, left);
+    if let Ok(request) = query::announce(bytes, None, b"") {
+        reads_back(&request);
     }
     if let Ok(said) = Said::arbitrary(&mut Unstructured::new(bytes)) {
-        reads_back(&said.request(), said.left);
+        reads_back(&said.request());
     }
     scrape(bytes);
 });
@@ -59,6 +60,11 @@ impl Said {
             info_hash: InfoHash(self.info_hash),
             peer_id: PeerId(self.peer_id),
             port: self.port,
+            totals: Transfer {
+                uploaded: self.uploaded,
+                downloaded: self.downloaded,
+            },
+            left: self.left,
             role: Role::of(self.event, self.left),
             event: self.event,
             num_want: self.num_want,
@@ -71,15 +77,16 @@ impl Said {
             // A mapped one would claim an IPv4 address.
             ipv6: self.ipv6.filter(|ip| ip.to_ipv4_mapped().is_none()),
             passkey: None,
+            agent: b"",
         }
     }
 }
 
-fn reads_back(request: &AnnounceRequest<'_>, left: u64) {
+fn reads_back(request: &AnnounceRequest<'_>) {
     for style in styles() {
-        let written = write(request, left, style);
+        let written = write(request, style);
         assert_eq!(
-            query::announce(&written, None),
+            query::announce(&written, None, b""),
             Ok(*request),
             "{}",
             written.escape_ascii()
@@ -110,7 +117,7 @@ fn styles() -> impl Iterator<Item = Style> {
         .map(|(all, upper)| Style { all, upper })
 }
 
-fn write(request: &AnnounceRequest<'_>, left: u64, style: Style) -> Vec<u8> {
+fn write(request: &AnnounceRequest<'_>, style: Style) -> Vec<u8> {
     let mut out = Vec::new();
     let plain = Style {
         all: false,
@@ -119,7 +126,14 @@ fn write(request: &AnnounceRequest<'_>, left: u64, style: Style) -> Vec<u8> {
     let number =
         |out: &mut Vec<u8>, key, value: u64| pair(out, key, value.to_string().as_bytes(), plain);
     number(&mut out, "port", request.port.into());
-    number(&mut out, "left", left);
+    number(&mut out, "uploaded", request.totals.uploaded);
+    number(&mut out, "downloaded", request.totals.downloaded);
+    number(&mut out, "left", request.left);
+    if let Some(passkey) = request.passkey {
+        // Not decoded: what stands there is the passkey.
+        out.extend_from_slice(b"&passkey=");
+        out.extend_from_slice(passkey);
+    }
     if let Some(want) = request.num_want {
         number(&mut out, "numwant", want.into());
     }

@@ -65,6 +65,11 @@ impl Config {
             accounts.session_lifetime,
             lifetime,
         );
+        check.range(
+            "accounts.sessions_per_torrent",
+            accounts.sessions_per_torrent,
+            0..=64,
+        );
         check.range("accounts.grace", accounts.grace, Span(0)..=Span(DAY));
         check.range(
             "journal.sync_interval",

@@ -4,6 +4,8 @@ mod accept;
 mod bind;
 mod clock;
 mod connection;
+mod files;
+mod private;
 mod tcp;
 mod timer;
 mod turn;
@@ -22,6 +24,7 @@ use crate::tracker::connection_id::ConnectionIds;
 use bind::Bound;
 use clock::Clock;
 use log::info;
+use private::Private;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use std::net::SocketAddr;
@@ -68,6 +71,13 @@ pub enum StartError {
         /// What the system says.
         error: std::io::Error,
     },
+    /// The journal, or what else is kept in its folder, cannot be used.
+    Journal {
+        /// The folder or file.
+        path: std::path::PathBuf,
+        /// Why.
+        error: std::io::Error,
+    },
     /// The system refuses something every tracker needs.
     System {
         /// What was asked of it.
@@ -102,10 +112,13 @@ impl std::fmt::Display for StartError {
                 )
             }
             StartError::Cache(error) => error.fmt(f),
-            StartError::Storage(error) => error.fmt(f),
             StartError::Snapshot { path, error } => {
                 write!(f, "cache.snapshot: cannot open {}: {error}", path.display())
             }
+            StartError::Journal { path, error } => {
+                write!(f, "journal: cannot use {}: {error}", path.display())
+            }
+            StartError::Storage(error) => error.fmt(f),
             StartError::System { what, error } => write!(f, "cannot {what}: {error}"),
         }
     }
@@ -132,9 +145,10 @@ pub fn run(config: &Config, drivers: &Drivers) -> Result<(), StartError> {
 pub struct Server {
     addresses: Vec<(Protocol, SocketAddr)>,
     shared: Arc<Shared>,
-    wakers: Vec<mio::Waker>,
+    wakers: Vec<Arc<mio::Waker>>,
     workers: Vec<JoinHandle<worker::Served>>,
     timer: Timer,
+    private: Option<Private>,
 }
 
 impl Server {
@@ -145,7 +159,12 @@ impl Server {
         let mut bound = bind::all(&config.network, workers)?;
         let cache: Arc<dyn Driver> = Arc::from(drivers.open_cache(config, workers, random()?)?);
         let full_scrape = Arc::default();
-        let timer = Timer::prepare(config, clock, Arc::clone(&cache), Arc::clone(&full_scrape))?;
+        let mut timer =
+            Timer::prepare(config, clock, Arc::clone(&cache), Arc::clone(&full_scrape))?;
+        let private = Private::start(config, drivers, clock)?;
+        if let Some(private) = &private {
+            timer.sweep_sessions(Arc::clone(&private.shared().sessions));
+        }
         let shared = Arc::new(Shared {
             stopping: AtomicBool::new(false),
             clock,
@@ -165,12 +184,16 @@ impl Server {
             wakers: Vec::new(),
             workers: Vec::new(),
             timer,
+            private,
         };
         let started = (0..workers).try_for_each(|_| server.start_worker(&*cache, &mut bound));
         let started = started.and_then(|()| server.timer.start());
         if let Err(error) = started {
             server.stop();
             return Err(error);
+        }
+        if let Some(private) = &server.private {
+            private.set_wakers(server.wakers.clone());
         }
         for (protocol, address) in &server.addresses {
             info!("listening on {address} ({protocol})");
@@ -189,14 +212,15 @@ impl Server {
             .collect();
         let seed = u64::from_le_bytes(random()?);
         let shared = Arc::clone(&self.shared);
+        let private = self.private.as_ref().map(Private::shared);
         let (worker, waker) =
-            Worker::new(shared, cache, sockets, seed).map_err(system("poll sockets"))?;
+            Worker::new(shared, cache, private, sockets, seed).map_err(system("poll sockets"))?;
         let thread = std::thread::Builder::new()
             .name(format!("worker {}", self.workers.len()))
             .stack_size(WORKER_STACK_BYTES)
             .spawn(move || worker.run())
             .map_err(system("start a worker thread"))?;
-        self.wakers.push(waker);
+        self.wakers.push(Arc::new(waker));
         self.workers.push(thread);
         Ok(())
     }
@@ -216,6 +240,9 @@ impl Server {
         let mut served = worker::Served::default();
         for worker in self.workers {
             served.add(&worker.join().unwrap_or_default());
+        }
+        if let Some(private) = self.private {
+            private.stop();
         }
         self.timer.stop();
         info!("stopped after {served}");

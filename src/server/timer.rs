@@ -2,14 +2,16 @@
 
 use super::StartError;
 use super::clock::{Clock, wall_secs};
+use super::files;
 use super::worker::FullScrape;
 use crate::cache::{Driver, SnapshotError};
 use crate::config::Config;
+use crate::tracker::sessions::Sessions;
 use crate::wire::http;
 use log::{error, info, warn};
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, BufReader, BufWriter, Write};
+use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError};
@@ -30,6 +32,7 @@ pub(super) struct Timer {
 
 struct Work {
     cache: Arc<dyn Driver>,
+    sessions: Option<Arc<Sessions>>,
     clock: Clock,
     sweep_secs: u32,
     full_scrape: Option<(FullScrape, u32)>,
@@ -65,6 +68,7 @@ impl Timer {
         let stopping = Arc::default();
         let work = Work {
             cache,
+            sessions: None,
             clock,
             sweep_secs: SWEEP_SECS.min(config.announce.peer_lifetime.0 / 4).max(1),
             full_scrape: config
@@ -81,6 +85,13 @@ impl Timer {
             stopping,
             thread: None,
         })
+    }
+
+    /// Gives it the sessions of a private tracker to sweep, too.
+    pub(super) fn sweep_sessions(&mut self, sessions: Arc<Sessions>) {
+        if let Some(work) = &mut self.work {
+            work.sessions = Some(sessions);
+        }
     }
 
     pub(super) fn start(&mut self) -> Result<(), StartError> {
@@ -125,6 +136,10 @@ impl Work {
         let torrents = self.cache.totals().torrents as usize;
         let most = torrents / self.sweep_secs as usize + SWEEP_LEAST;
         self.cache.sweep(self.clock.now(), most);
+        if let Some(sessions) = &self.sessions {
+            let most = sessions.len() / self.sweep_secs as usize + SWEEP_LEAST;
+            sessions.sweep(self.clock.now(), most);
+        }
     }
 
     fn write_full_scrape(&self, second: u32) {
@@ -191,16 +206,10 @@ impl Snapshot {
         self.failing = false;
     }
 
-    /// Writes beside the old snapshot, then puts the new one in its place.
     fn replace(&self, cache: &dyn Driver, clock: Clock) -> Result<(), SnapshotError> {
-        let mut name = self.path.clone().into_os_string();
-        name.push(".new");
-        let new = PathBuf::from(name);
-        let mut file = BufWriter::new(File::create(&new)?);
-        cache.save(&mut file, clock.now(), wall_secs())?;
-        file.flush()?;
-        file.get_ref().sync_all()?;
-        std::fs::rename(&new, &self.path)?;
+        files::replace(&self.path, &mut |to| {
+            cache.save(to, clock.now(), wall_secs())
+        })?;
         Ok(())
     }
 }

@@ -4,19 +4,20 @@
 //! ```text
 //! receive, collect   packets and requests become queries in the batch, a pending reply for each
 //! run                the cache answers the batch
+//! record             what a private tracker has accepted is appended to the journal
 //! answer, send       replies are written and sent
 //! settle             connections are closed, or polled for what they wait for
 //! ```
 
 use super::bind::Bind;
-use super::clock::Clock;
+use super::clock::{Clock, wall_secs};
 use super::tcp::Http;
 use super::udp::UdpPort;
 use crate::cache::Cache;
 use crate::config::Network;
-use crate::model::Seconds;
+use crate::model::{Seconds, UnixTime};
 use crate::tracker::connection_id::ConnectionIds;
-use crate::tracker::{Settings, Tracker};
+use crate::tracker::{PrivateShared, Settings, Tracker};
 use log::error;
 use mio::{Events, Interest, Poll, Token, Waker};
 use std::io;
@@ -78,6 +79,7 @@ pub(super) struct Worker {
     http: Http,
     served: Served,
     cache_down: bool,
+    journal_down: bool,
 }
 
 impl Worker {
@@ -85,6 +87,7 @@ impl Worker {
     pub(super) fn new(
         shared: Arc<Shared>,
         cache: Box<dyn Cache>,
+        private: Option<&PrivateShared>,
         sockets: Vec<Bind>,
         seed: u64,
     ) -> io::Result<(Worker, Waker)> {
@@ -113,7 +116,7 @@ impl Worker {
             .try_for_each(|port| register(port.socket_mut()))?;
         http.listeners_mut()
             .try_for_each(|listener| register(listener))?;
-        let tracker = Tracker::new(shared.settings.clone(), cache, seed);
+        let tracker = Tracker::new(shared.settings.clone(), cache, private, seed);
         let worker = Worker {
             shared,
             poll,
@@ -124,6 +127,7 @@ impl Worker {
             http,
             served: Served::default(),
             cache_down: false,
+            journal_down: false,
         };
         Ok((worker, waker))
     }
@@ -151,10 +155,11 @@ impl Worker {
             error!("worker: cannot poll: {error}");
         }
         let now = self.shared.clock.now();
-        self.tracker.begin();
+        self.tracker.begin(now, UnixTime(wall_secs() as u32));
         self.http.begin();
         self.collect(events, now);
         self.run_cache(now);
+        self.record();
         self.answer(now);
         self.http.settle(self.poll.registry(), now);
         self.http.check_deadlines(now);
@@ -203,6 +208,20 @@ impl Worker {
             Err(error) if !self.cache_down => {
                 self.cache_down = true;
                 error!("{error}; announces are refused until it answers again");
+            }
+            _ => {}
+        }
+    }
+
+    fn record(&mut self) {
+        match self.tracker.record() {
+            Ok(()) if self.journal_down => {
+                self.journal_down = false;
+                log::info!("journal: announces are recorded again");
+            }
+            Err(error) if !self.journal_down => {
+                self.journal_down = true;
+                error!("journal: {error}; announces are refused until they can be recorded");
             }
             _ => {}
         }

@@ -1,6 +1,6 @@
 //! HTTP requests in, HTTP answers out.
 
-use super::{Room, Tracker, contains};
+use super::{Refused, Room, Tracker, contains};
 use crate::cache::Families;
 use crate::model::Endpoint;
 use crate::wire::http::{self, AnnounceReply, Framing, Malformed, Peers, Request};
@@ -10,6 +10,8 @@ use std::ops::Range;
 
 /// What a client without a port is told, and its user shown.
 const NOT_LISTENING: &str = "no port announced: other peers cannot connect to you";
+/// What a client that does not keep the minimum interval is told.
+const TOO_SOON: &str = "announced again too soon: no peers this time";
 
 /// The requests of one tick, from question to answer, in the order they came.
 #[derive(Default)]
@@ -37,10 +39,11 @@ enum Reply {
         place: usize,
         form: PeerForm,
         client: Endpoint,
+        too_soon: bool,
     },
     Scrape(Range<usize>),
     FullScrape,
-    Refused(Refusal),
+    Refused(Refused),
     NotFound,
     Malformed(Malformed),
 }
@@ -72,12 +75,18 @@ impl Requests {
         let reply = match Route::of(request.path) {
             Some(Route::Announce(passkey)) => {
                 let client = client(tracker, request, peer);
-                query::announce(request.query, passkey)
-                    .map_or_else(Reply::Refused, |announce| admit(tracker, &announce, client))
+                let agent = match tracker.private {
+                    Some(_) => http::user_agent(request),
+                    None => b"",
+                };
+                query::announce(request.query, passkey, agent)
+                    .map_err(Refused::from)
+                    .and_then(|announce| admit(tracker, &announce, client))
+                    .unwrap_or_else(Reply::Refused)
             }
-            Some(Route::Scrape(_)) => self
-                .scrape(tracker, request.query)
-                .unwrap_or_else(Reply::Refused),
+            Some(Route::Scrape(passkey)) => self
+                .scrape(tracker, request.query, passkey)
+                .unwrap_or_else(|refusal| Reply::Refused(refusal.into())),
             None => Reply::NotFound,
         };
         // The body that holds all torrents may be long: nothing is queued behind it.
@@ -90,7 +99,13 @@ impl Requests {
         framing.keep_alive
     }
 
-    fn scrape(&mut self, tracker: &mut Tracker, query: &[u8]) -> Result<Reply, Refusal> {
+    fn scrape(
+        &mut self,
+        tracker: &mut Tracker,
+        query: &[u8],
+        passkey: Option<&[u8]>,
+    ) -> Result<Reply, Refusal> {
+        tracker.admit_scrape(passkey.or_else(|| query::passkey(query)))?;
         query::scrape(query, tracker.settings.scrape_hashes, &mut self.hashes)?;
         match (self.hashes.is_empty(), tracker.settings.full_scrape) {
             (false, _) => Ok(Reply::Scrape(tracker.scrape(&self.hashes))),
@@ -153,14 +168,21 @@ impl Requests {
                     Rest::FullScrape
                 };
             }
-            Reply::Refused(refusal) => http::refusal_body(body, *refusal),
+            Reply::Refused(refused) => {
+                http::refusal_body(body, refused.refusal, tracker.reason(refused));
+            }
             Reply::Scrape(places) => scrape_body(tracker, places.clone(), body),
             Reply::Announce {
                 place,
                 form,
                 client,
+                too_soon,
             } => {
-                announce_body(tracker, *place, *form, *client, body);
+                let warning = match too_soon {
+                    true => Some(TOO_SOON),
+                    false => (!client.is_reachable()).then_some(NOT_LISTENING),
+                };
+                announce_body(tracker, *place, *form, *client, warning, body);
             }
         }
         http::write_ok(out, *framing, body);
@@ -168,7 +190,11 @@ impl Requests {
     }
 }
 
-fn admit(tracker: &mut Tracker, announce: &AnnounceRequest<'_>, client: IpAddr) -> Reply {
+fn admit(
+    tracker: &mut Tracker,
+    announce: &AnnounceRequest<'_>,
+    client: IpAddr,
+) -> Result<Reply, Refused> {
     let peer_ids = matches!(announce.form, PeerForm::Dictionaries { peer_ids: true });
     let most = usize::MAX;
     let room = Room {
@@ -177,13 +203,13 @@ fn admit(tracker: &mut Tracker, announce: &AnnounceRequest<'_>, client: IpAddr) 
         peers_v6: most,
         peer_ids,
     };
-    let place = tracker.announce(announce, client, room);
-    let client = Endpoint::new(client, announce.port);
-    Reply::Announce {
-        place,
+    let place = tracker.announce(announce, client, room)?;
+    Ok(Reply::Announce {
+        place: place.place,
         form: announce.form,
-        client,
-    }
+        client: Endpoint::new(client, announce.port),
+        too_soon: place.too_soon,
+    })
 }
 
 /// The client of a request: the right-most address in the proxies' header that is not a proxy of
@@ -221,10 +247,11 @@ fn announce_body(
     place: usize,
     form: PeerForm,
     client: Endpoint,
+    warning: Option<&'static str>,
     body: &mut Vec<u8>,
 ) {
     if let Some(refusal) = tracker.refusal(place) {
-        return http::refusal_body(body, refusal);
+        return http::refusal_body(body, refusal, "");
     }
     let interval_secs = tracker.interval_secs();
     let min_interval_secs = tracker.settings.min_interval_secs;
@@ -238,8 +265,7 @@ fn announce_body(
             peer_ids: tracker.batch.peer_ids(answer).as_chunks().0,
         },
     };
-    let counts = answer.counts;
-    let warning = (!client.is_reachable()).then_some(NOT_LISTENING);
+    let counts = tracker.counts(place);
     let reply = AnnounceReply {
         counts,
         interval_secs,
@@ -252,12 +278,12 @@ fn announce_body(
 
 fn scrape_body(tracker: &Tracker, places: Range<usize>, body: &mut Vec<u8>) {
     if let Some(refusal) = tracker.refusal(places.start) {
-        return http::refusal_body(body, refusal);
+        return http::refusal_body(body, refusal, "");
     }
     body.extend_from_slice(http::SCRAPE_START);
     for place in places {
         let info_hash = tracker.batch.query(place).info_hash();
-        http::scrape_entry(body, &info_hash.0, &tracker.batch.answer(place).counts);
+        http::scrape_entry(body, &info_hash.0, &tracker.counts(place));
     }
     body.extend_from_slice(http::SCRAPE_END);
 }

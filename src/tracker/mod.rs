@@ -6,14 +6,21 @@
 
 pub mod connection_id;
 pub mod http;
+pub mod misses;
+mod private;
 pub mod registry;
+pub mod sessions;
 pub mod udp;
+
+pub use private::Shared as PrivateShared;
 
 use crate::cache::{Announce, Batch, Cache, CacheError, Families, Query};
 use crate::config::Config;
-use crate::model::{Endpoint, Event, InfoHash, Seconds};
+use crate::model::{Counts, Endpoint, Event, InfoHash, PeerId, Role, Seconds, UnixTime};
 use crate::wire::{AnnounceRequest, Refusal};
 use ipnet::IpNet;
+use private::{Private, Refused};
+use std::io;
 use std::net::IpAddr;
 use std::ops::Range;
 
@@ -87,21 +94,39 @@ struct Room {
 pub struct Tracker {
     settings: Settings,
     cache: Box<dyn Cache>,
+    private: Option<Private>,
     batch: Batch,
     dice: fastrand::Rng,
-    cache_failed: bool,
+    /// The cache or the journal has failed: nothing of this tick is answered.
+    failed: bool,
+}
+
+/// An announce that has been admitted.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    /// Of its answer in the batch.
+    place: usize,
+    /// It came too soon: its client is warned, and gets no peers.
+    too_soon: bool,
 }
 
 impl Tracker {
-    /// A share with its own cache handle. `seed` starts the choice of intervals.
-    pub fn new(settings: Settings, cache: Box<dyn Cache>, seed: u64) -> Tracker {
+    /// A share with its own cache handle; of a private tracker if there is something to be shared.
+    /// `seed` starts the choice of intervals.
+    pub fn new(
+        settings: Settings,
+        cache: Box<dyn Cache>,
+        private: Option<&PrivateShared>,
+        seed: u64,
+    ) -> Tracker {
         let dice = fastrand::Rng::with_seed(seed);
         Tracker {
             settings,
             cache,
+            private: private.map(Private::new),
             batch: Batch::default(),
             dice,
-            cache_failed: false,
+            failed: false,
         }
     }
 
@@ -110,31 +135,60 @@ impl Tracker {
         &self.settings
     }
 
-    /// Forgets the last tick.
-    pub fn begin(&mut self) {
+    /// Forgets the last tick and begins one at this time.
+    pub fn begin(&mut self, now: Seconds, time: UnixTime) {
         self.batch.clear();
+        if let Some(private) = &mut self.private {
+            private.begin(now, time);
+        }
     }
 
     /// Lets the queries of this tick take effect; an error means that none did.
     pub fn run(&mut self, now: Seconds) -> Result<(), CacheError> {
-        self.cache_failed = false;
+        self.failed = false;
         if self.batch.is_empty() {
             return Ok(());
         }
         let result = self.cache.run(&mut self.batch, now);
-        self.cache_failed = result.is_err();
+        self.failed = result.is_err();
         result
     }
 
-    /// Admits an announce; returns the place of its answer.
-    fn announce(&mut self, request: &AnnounceRequest<'_>, client: IpAddr, room: Room) -> usize {
+    /// Records the announces of this tick, where there is something to be accounted; before
+    /// anything is answered. An error means that nothing will be.
+    pub fn record(&mut self) -> io::Result<()> {
+        let Some(private) = self.private.as_mut().filter(|_| !self.failed) else {
+            return Ok(());
+        };
+        let batch = &self.batch;
+        let result = private.record(|place| batch.answer(place).refused);
+        self.failed = result.is_err();
+        result
+    }
+
+    /// Admits an announce.
+    fn announce(
+        &mut self,
+        request: &AnnounceRequest<'_>,
+        client: IpAddr,
+        room: Room,
+    ) -> Result<Place, Refused> {
         let (peer, other) = self.endpoints(request, client);
+        let mut too_soon = false;
+        if let Some(private) = &mut self.private {
+            let admitted = private.admit(request, peer)?;
+            too_soon = admitted.too_soon;
+            for left in admitted.left.iter() {
+                self.batch.push(stop(request.info_hash, left));
+            }
+        }
         let most = match peer {
             Endpoint::V4(_) => room.peers_v4,
             Endpoint::V6(_) => room.peers_v6,
         };
         let want = match request.event {
             Event::Stopped => 0,
+            _ if too_soon => 0,
             _ => request
                 .num_want
                 .map_or(self.settings.peers_default, |want| {
@@ -144,7 +198,7 @@ impl Tracker {
                 }),
         };
         let want = want.min(u16::try_from(most).unwrap_or(u16::MAX));
-        self.batch.push(Query::Announce(Announce {
+        let place = self.batch.push(Query::Announce(Announce {
             info_hash: request.info_hash,
             peer,
             other,
@@ -154,7 +208,19 @@ impl Tracker {
             want,
             families: room.families,
             peer_ids: room.peer_ids,
-        }))
+        }));
+        if let Some(private) = &mut self.private {
+            private.accepted(place);
+        }
+        Ok(Place { place, too_soon })
+    }
+
+    /// Whether this passkey may scrape; a public tracker asks for none.
+    fn admit_scrape(&self, passkey: Option<&[u8]>) -> Result<(), Refusal> {
+        match &self.private {
+            Some(private) => private.user(passkey).map(drop),
+            None => Ok(()),
+        }
     }
 
     /// The address a client is listed under, and its other one. It is the address the request came
@@ -192,14 +258,50 @@ impl Tracker {
 
     /// Why the answer at a place is none.
     fn refusal(&self, place: usize) -> Option<Refusal> {
-        if self.cache_failed {
-            return Some(Refusal::CacheUnavailable);
+        if self.failed {
+            return Some(Refusal::Unavailable);
         }
         self.batch.answer(place).refused.then_some(Refusal::Full)
+    }
+
+    /// What the site has to say of a refusal; empty where it is nothing.
+    fn reason(&self, refused: &Refused) -> &str {
+        match (&self.private, refused.deleted) {
+            (Some(private), Some(torrent)) => private.registry().reason(torrent),
+            _ => "",
+        }
+    }
+
+    /// What the swarm asked for at a place amounts to. The storage remembers more finished
+    /// downloads than a cache does.
+    fn counts(&self, place: usize) -> Counts {
+        let mut counts = self.batch.answer(place).counts;
+        if let Some(private) = &self.private {
+            let info_hash = self.batch.query(place).info_hash();
+            let torrent = private.registry().torrent(info_hash);
+            let snatches = torrent.map_or(0, |torrent| torrent.snatches);
+            counts.downloaded = counts.downloaded.max(snatches);
+        }
+        counts
     }
 
     /// Seconds until the next announce of some client.
     fn interval_secs(&mut self) -> u32 {
         self.settings.interval_secs + self.dice.u32(..=self.settings.jitter_secs)
     }
+}
+
+/// The query by which a peer leaves that has not asked for it: its session is elsewhere now.
+fn stop(info_hash: InfoHash, peer: Endpoint) -> Query {
+    Query::Announce(Announce {
+        info_hash,
+        peer,
+        other: None,
+        peer_id: PeerId([0; 20]),
+        role: Role::Leecher,
+        event: Event::Stopped,
+        want: 0,
+        families: Families::Own,
+        peer_ids: false,
+    })
 }

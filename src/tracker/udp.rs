@@ -1,7 +1,7 @@
 //! UDP packets in, UDP packets out (BEP 15).
 
 use super::connection_id::ConnectionIds;
-use super::{Room, Tracker};
+use super::{Refused, Room, Tracker};
 use crate::cache::{Families, HEAD_ROOM};
 use crate::model::Seconds;
 use crate::wire::Refusal;
@@ -88,14 +88,13 @@ impl Packets {
             return;
         }
         let reply = match header.action {
-            Action::Announce => udp::announce(packet, &mut self.url)
-                .map(|request| Reply::Announce(tracker.announce(&request, from, ROOM))),
-            Action::Scrape => {
-                udp::scrape(packet).map(|request| Reply::Scrape(tracker.scrape(request.hashes)))
-            }
-            Action::Connect | Action::Unknown => Err(Refusal::UnknownAction),
+            Action::Announce => self.announce(tracker, packet, from),
+            Action::Scrape => scrape(tracker, packet),
+            Action::Connect | Action::Unknown => Err(Refusal::UnknownAction.into()),
         };
-        let reply = reply.unwrap_or_else(|refusal| self.refuse(transaction_id, refusal));
+        let reply = reply.unwrap_or_else(|refused| {
+            self.refuse(transaction_id, refused.refusal, tracker.reason(&refused))
+        });
         self.pending.push(Pending {
             slot,
             transaction_id,
@@ -103,9 +102,20 @@ impl Packets {
         });
     }
 
-    fn refuse(&mut self, transaction_id: [u8; 4], refusal: Refusal) -> Reply {
+    fn announce(
+        &mut self,
+        tracker: &mut Tracker,
+        packet: &[u8],
+        from: IpAddr,
+    ) -> Result<Reply, Refused> {
+        let request = udp::announce(packet, &mut self.url)?;
+        let place = tracker.announce(&request, from, ROOM)?.place;
+        Ok(Reply::Announce(place))
+    }
+
+    fn refuse(&mut self, transaction_id: [u8; 4], refusal: Refusal, reason: &str) -> Reply {
         let start = self.written.len();
-        udp::write_error(&mut self.written, transaction_id, refusal);
+        udp::write_error(&mut self.written, transaction_id, refusal, reason);
         Reply::Written(start..self.written.len())
     }
 
@@ -124,7 +134,7 @@ impl Packets {
                 Reply::Written(_) => continue,
             };
             if let Some(refusal) = refusal {
-                *reply = self.refuse(*transaction_id, refusal);
+                *reply = self.refuse(*transaction_id, refusal, "");
                 continue;
             }
             match reply {
@@ -139,8 +149,7 @@ impl Packets {
                     let start = self.written.len();
                     udp::write_scrape_head(&mut self.written, *transaction_id);
                     for place in places.clone() {
-                        let counts = &tracker.batch.answer(place).counts;
-                        udp::write_scrape_counts(&mut self.written, counts);
+                        udp::write_scrape_counts(&mut self.written, &tracker.counts(place));
                     }
                     *reply = Reply::Written(start..self.written.len());
                 }
@@ -174,4 +183,11 @@ impl Packets {
             (pending.slot, bytes)
         })
     }
+}
+
+/// Admits a scrape. Its packet has no room for a passkey, so that a private tracker refuses it.
+fn scrape(tracker: &mut Tracker, packet: &[u8]) -> Result<Reply, Refused> {
+    let request = udp::scrape(packet)?;
+    tracker.admit_scrape(request.passkey)?;
+    Ok(Reply::Scrape(tracker.scrape(request.hashes)))
 }

@@ -13,6 +13,14 @@ pub fn string(out: &mut Vec<u8>, bytes: &[u8]) {
     out.extend_from_slice(bytes);
 }
 
+/// Appends a byte string that is in pieces.
+pub fn strings(out: &mut Vec<u8>, pieces: &[&str]) {
+    string_head(out, pieces.iter().map(|piece| piece.len()).sum());
+    pieces
+        .iter()
+        .for_each(|piece| out.extend_from_slice(piece.as_bytes()));
+}
+
 /// Appends what stands before a byte string of this length.
 pub fn string_head(out: &mut Vec<u8>, length: usize) {
     decimal(out, length as u64);

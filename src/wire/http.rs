@@ -1,6 +1,6 @@
 //! HTTP/1.0 and 1.1 as trackers need it: GET and HEAD without a body, pipelining, keep-alive.
 
-use super::{Refusal, bencode};
+use super::{Refusal, Retry, bencode};
 use crate::model::{Counts, Endpoint};
 use httparse::Header;
 use std::mem::MaybeUninit;
@@ -183,15 +183,25 @@ pub fn header_values<'b>(
     request
         .headers
         .rsplit(|&byte| byte == b'\n')
-        .filter_map(move |line| {
-            let (line_name, value) = line.split_at_checked(name.len())?;
-            let value = value.strip_prefix(b":")?;
-            line_name
-                .eq_ignore_ascii_case(name.as_bytes())
-                .then_some(value)
-        })
+        .filter_map(move |line| value_of(line, name))
         .flat_map(|value| value.rsplit(|&byte| byte == b','))
         .map(<[u8]>::trim_ascii)
+}
+
+/// The program's name for itself; empty where it says none.
+pub fn user_agent<'b>(request: &Request<'b>) -> &'b [u8] {
+    let mut lines = request.headers.split(|&byte| byte == b'\n');
+    let value = lines.find_map(|line| value_of(line, "user-agent"));
+    value.unwrap_or_default().trim_ascii()
+}
+
+/// The value of a header line, if it is of this name.
+fn value_of<'b>(line: &'b [u8], name: &str) -> Option<&'b [u8]> {
+    let (line_name, value) = line.split_at_checked(name.len())?;
+    let value = value.strip_prefix(b":")?;
+    line_name
+        .eq_ignore_ascii_case(name.as_bytes())
+        .then_some(value)
 }
 
 /// What the head of an answer depends on.
@@ -251,7 +261,8 @@ pub fn write_malformed(out: &mut Vec<u8>, malformed: Malformed) {
 
 fn write_failure(out: &mut Vec<u8>, status: &str, text: &str) {
     let mut body = Vec::with_capacity(64);
-    failure(&mut body, text);
+    body.extend_from_slice(b"d14:failure reason");
+    bencode::string(&mut body, text.as_bytes());
     body.push(b'e');
     write_head(out, Framing::LAST, status, body.len());
     out.extend_from_slice(&body);
@@ -266,16 +277,15 @@ pub fn write_not_found(out: &mut Vec<u8>, framing: Framing) {
     }
 }
 
-fn failure(body: &mut Vec<u8>, text: &str) {
+/// Appends the body of a refusal, with the site's own reason if it is not empty. Clients look at it
+/// only when the status is 200.
+pub fn refusal_body(body: &mut Vec<u8>, refusal: Refusal, reason: &str) {
     body.extend_from_slice(b"d14:failure reason");
-    bencode::string(body, text.as_bytes());
-}
-
-/// Appends the body of a refusal. Clients look at it only when the status is 200.
-pub fn refusal_body(body: &mut Vec<u8>, refusal: Refusal) {
-    failure(body, refusal.text());
-    if let Some(minutes) = refusal.retry_in_minutes() {
-        bencode::entry(body, b"8:retry in", minutes.into());
+    bencode::strings(body, &refusal.sentence(reason));
+    match refusal.retry() {
+        Some(Retry::InMinutes(minutes)) => bencode::entry(body, b"8:retry in", minutes.into()),
+        Some(Retry::Never) => body.extend_from_slice(b"8:retry in5:never"),
+        None => {}
     }
     body.push(b'e');
 }

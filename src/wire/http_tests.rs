@@ -213,17 +213,49 @@ fn answers_are_framed_as_asked() {
 
 #[test]
 fn refusals_say_when_to_retry() {
-    let body = |refusal| {
+    for (refusal, reason, expected) in [
+        (
+            Refusal::BadPort,
+            "",
+            "d14:failure reason17:port is not valide",
+        ),
+        (
+            Refusal::Full,
+            "",
+            "d14:failure reason15:tracker is full8:retry ini30ee",
+        ),
+        (
+            Refusal::DeletedTorrent,
+            "",
+            "d14:failure reason15:torrent deleted8:retry in5:nevere",
+        ),
+        (
+            Refusal::DeletedTorrent,
+            "dupe of é",
+            "d14:failure reason27:torrent deleted: dupe of é8:retry in5:nevere",
+        ),
+    ] {
         let mut body = Vec::new();
-        refusal_body(&mut body, refusal);
-        String::from_utf8(body).expect("text")
-    };
-    assert_eq!(
-        body(Refusal::BadPort),
-        "d14:failure reason17:port is not valide"
-    );
-    assert_eq!(
-        body(Refusal::Full),
-        "d14:failure reason15:tracker is full8:retry ini30ee"
-    );
+        refusal_body(&mut body, refusal, reason);
+        assert_eq!(String::from_utf8(body).expect("text"), expected);
+    }
+}
+
+#[test]
+fn finds_the_user_agent() {
+    for (headers, agent) in [
+        (
+            "Host: a\r\nUser-Agent: qBittorrent/4.6, x\r\n",
+            "qBittorrent/4.6, x",
+        ),
+        ("user-agent:\t a \r\nUser-Agent: b\r\n", "a"),
+        ("X-User-Agent: a\r\n", ""),
+        ("", ""),
+    ] {
+        let head = format!("GET /announce HTTP/1.1\r\n{headers}\r\n");
+        let Ok(Status::Complete { request, .. }) = parse(head.as_bytes()) else {
+            panic!("not whole: {head}");
+        };
+        assert_eq!(user_agent(&request), agent.as_bytes(), "{headers}");
+    }
 }

@@ -11,7 +11,7 @@ pub mod proxy;
 pub mod query;
 pub mod udp;
 
-use crate::model::{Event, InfoHash, PeerId, Role};
+use crate::model::{Event, InfoHash, PeerId, Role, Transfer};
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// An announce as it stands in the packet or the request line.
@@ -23,6 +23,10 @@ pub struct AnnounceRequest<'b> {
     pub peer_id: PeerId,
     /// Where it listens; 0 when it does not.
     pub port: u16,
+    /// What it says it has moved since it started; 0 where it does not say.
+    pub totals: Transfer,
+    /// Bytes it lacks; the most a number can hold where it does not say.
+    pub left: u64,
     /// What the peer is to the swarm, from `left` and `event`.
     pub role: Role,
     /// Why it announces.
@@ -35,8 +39,11 @@ pub struct AnnounceRequest<'b> {
     pub ipv4: Option<Ipv4Addr>,
     /// The IPv6 address the client claims for itself; strangers are not believed.
     pub ipv6: Option<Ipv6Addr>,
-    /// The path segment before `announce`: the passkey of a private tracker.
+    /// The passkey of a private tracker: a path segment beside `announce`, or the parameter
+    /// `passkey`.
     pub passkey: Option<&'b [u8]>,
+    /// The program's name for itself (`User-Agent`); empty over UDP.
+    pub agent: &'b [u8],
 }
 
 /// How the peers of an HTTP answer are written.
@@ -57,7 +64,7 @@ pub enum PeerForm {
 pub struct ScrapeRequest<'b> {
     /// Info-hashes.
     pub hashes: &'b [[u8; 20]],
-    /// The path segment before `scrape`.
+    /// As in [`AnnounceRequest::passkey`].
     pub passkey: Option<&'b [u8]>,
 }
 
@@ -85,8 +92,37 @@ pub enum Refusal {
     TooManyHashes,
     /// The tracker holds as many torrents or peers as its configuration allows.
     Full,
-    /// The cache cannot answer now.
-    CacheUnavailable,
+    /// Cache, journal or directory cannot serve now.
+    Unavailable,
+    /// A private tracker, and no passkey.
+    NoPasskey,
+    /// Nobody's passkey, as far as is known.
+    UnknownPasskey,
+    /// The user may not announce.
+    AccountDisabled,
+    /// A torrent the site does not have, as far as is known.
+    UnknownTorrent,
+    /// A torrent the site does not have yet.
+    UnapprovedTorrent,
+    /// A torrent the site no longer has; the reason follows the text.
+    DeletedTorrent,
+    /// A client the site does not want.
+    UnapprovedClient,
+    /// The user may seed only.
+    NoDownloading,
+    /// The user downloads as many torrents as allowed.
+    NoSlotFree,
+    /// The user has as many clients on the torrent as allowed.
+    TooManySessions,
+}
+
+/// When to come back (BEP 31).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Retry {
+    /// In so many minutes.
+    InMinutes(u32),
+    /// Not with this request.
+    Never,
 }
 
 impl Refusal {
@@ -103,15 +139,38 @@ impl Refusal {
             Refusal::FullScrapeOff => "full scrape is not served",
             Refusal::TooManyHashes => "too many info_hash in one scrape",
             Refusal::Full => "tracker is full",
-            Refusal::CacheUnavailable => "tracker is temporarily unavailable",
+            Refusal::Unavailable => "tracker is temporarily unavailable",
+            Refusal::NoPasskey => "passkey required",
+            Refusal::UnknownPasskey => "unknown passkey",
+            Refusal::AccountDisabled => "account disabled",
+            Refusal::UnknownTorrent => "torrent not registered",
+            Refusal::UnapprovedTorrent => "torrent not approved yet",
+            Refusal::DeletedTorrent => "torrent deleted",
+            Refusal::UnapprovedClient => "client not approved",
+            Refusal::NoDownloading => "downloading is disabled for this account",
+            Refusal::NoSlotFree => "all download slots are in use",
+            Refusal::TooManySessions => "too many clients on this torrent",
         }
     }
 
-    /// When to come back, where waiting helps (BEP 31), in minutes.
-    pub fn retry_in_minutes(self) -> Option<u32> {
+    /// The text, and the site's own reason if there is one, in pieces.
+    pub fn sentence(self, reason: &str) -> [&str; 3] {
+        let between = if reason.is_empty() { "" } else { ": " };
+        [self.text(), between, reason]
+    }
+
+    /// When to come back (BEP 31), where there is something to be said of it. What is unknown is
+    /// looked up meanwhile.
+    pub fn retry(self) -> Option<Retry> {
         match self {
-            Refusal::Full => Some(30),
-            Refusal::CacheUnavailable => Some(5),
+            Refusal::UnknownPasskey | Refusal::UnknownTorrent => Some(Retry::InMinutes(1)),
+            Refusal::Unavailable => Some(Retry::InMinutes(5)),
+            Refusal::NoSlotFree | Refusal::UnapprovedTorrent => Some(Retry::InMinutes(10)),
+            Refusal::Full | Refusal::TooManySessions => Some(Retry::InMinutes(30)),
+            Refusal::AccountDisabled | Refusal::NoDownloading => Some(Retry::InMinutes(60)),
+            Refusal::NoPasskey | Refusal::DeletedTorrent | Refusal::UnapprovedClient => {
+                Some(Retry::Never)
+            }
             _ => None,
         }
     }
@@ -120,9 +179,9 @@ impl Refusal {
 /// What a path asks for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Route<'b> {
-    /// `/announce` or `/PASSKEY/announce`.
+    /// `/announce`, `/PASSKEY/announce` or `/announce/PASSKEY`.
     Announce(Option<&'b [u8]>),
-    /// `/scrape` or `/PASSKEY/scrape`.
+    /// `/scrape`, `/PASSKEY/scrape` or `/scrape/PASSKEY`.
     Scrape(Option<&'b [u8]>),
 }
 
@@ -130,13 +189,18 @@ impl<'b> Route<'b> {
     /// The route of a path, which begins with a slash and ends before the query.
     pub fn of(path: &'b [u8]) -> Option<Route<'b>> {
         let path = path.strip_prefix(b"/")?;
-        let (passkey, action) = match memchr::memchr(b'/', path) {
-            Some(slash) => (Some(&path[..slash]), &path[slash + 1..]),
-            None => (None, path),
+        let Some(slash) = memchr::memchr(b'/', path) else {
+            return Route::with(path, None);
         };
-        if passkey.is_some_and(<[u8]>::is_empty) {
+        let (before, after) = (&path[..slash], &path[slash + 1..]);
+        if before.is_empty() || after.is_empty() || after.contains(&b'/') {
             return None;
         }
+        // Some sites put the passkey last.
+        Route::with(after, Some(before)).or_else(|| Route::with(before, Some(after)))
+    }
+
+    fn with(action: &[u8], passkey: Option<&'b [u8]>) -> Option<Route<'b>> {
         match action {
             b"announce" => Some(Route::Announce(passkey)),
             b"scrape" => Some(Route::Scrape(passkey)),
@@ -162,6 +226,15 @@ mod tests {
                 "/s3cret/scrape",
                 Some(Route::Scrape(Some(b"s3cret".as_slice()))),
             ),
+            (
+                "/announce/s3cret",
+                Some(Route::Announce(Some(b"s3cret".as_slice()))),
+            ),
+            (
+                "/scrape/announce",
+                Some(Route::Announce(Some(b"scrape".as_slice()))),
+            ),
+            ("/announce/a/b", None),
             ("//announce", None),
             ("/announce/", None),
             ("/announce.php", None),

@@ -1,7 +1,7 @@
 //! The query of an HTTP announce or scrape: percent-encoded pairs (BEP 3).
 
 use super::{AnnounceRequest, PeerForm, Refusal};
-use crate::model::{Event, InfoHash, PeerId, Role};
+use crate::model::{Event, InfoHash, PeerId, Role, Transfer};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// Splits a query into its pairs; a key without `=` has an empty value.
@@ -31,14 +31,25 @@ pub fn pairs(query: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
     })
 }
 
-/// Reads the query of an announce.
+/// The passkey among the parameters, as it stands there: web applications make them of letters and
+/// digits.
+pub fn passkey(query: &[u8]) -> Option<&[u8]> {
+    let mut pairs = pairs(query);
+    pairs.find_map(|(key, value)| (key == PASSKEY && !value.is_empty()).then_some(value))
+}
+
+const PASSKEY: &[u8] = b"passkey";
+
+/// Reads the query of an announce. `passkey` is what stood in the path, `agent` the program's name.
 pub fn announce<'b>(
-    query: &[u8],
-    passkey: Option<&'b [u8]>,
+    query: &'b [u8],
+    mut passkey: Option<&'b [u8]>,
+    agent: &'b [u8],
 ) -> Result<AnnounceRequest<'b>, Refusal> {
     let mut info_hash = None;
     let mut peer_id = None;
     let mut port = 0;
+    let mut totals = Transfer::default();
     let mut left = u64::MAX;
     let mut event = Event::Regular;
     let mut num_want = None;
@@ -51,12 +62,15 @@ pub fn announce<'b>(
             b"info_hash" => info_hash = Some(twenty(value, Refusal::BadInfoHash)?),
             b"peer_id" => peer_id = Some(twenty(value, Refusal::BadPeerId)?),
             b"port" => port = number::<u16>(value).ok_or(Refusal::BadPort)?,
+            b"uploaded" => totals.uploaded = number(value).unwrap_or_default(),
+            b"downloaded" => totals.downloaded = number(value).unwrap_or_default(),
             b"left" => left = number(value).unwrap_or(u64::MAX),
             b"event" => event = event_of(value),
             b"numwant" => num_want = num_want_of(value),
             b"compact" => compact = value != b"0",
             b"no_peer_id" => peer_ids = value == b"0",
             b"ip" | b"ipv4" | b"ipv6" => claim(value, &mut ipv4, &mut ipv6)?,
+            PASSKEY if passkey.is_none() && !value.is_empty() => passkey = Some(value),
             _ => {}
         }
     }
@@ -69,6 +83,8 @@ pub fn announce<'b>(
         info_hash: InfoHash(info_hash.ok_or(Refusal::BadInfoHash)?),
         peer_id: PeerId(peer_id.ok_or(Refusal::BadPeerId)?),
         port,
+        totals,
+        left,
         role: Role::of(event, left),
         event,
         num_want,
@@ -76,6 +92,7 @@ pub fn announce<'b>(
         ipv4,
         ipv6,
         passkey,
+        agent,
     })
 }
 
@@ -217,8 +234,36 @@ mod tests {
 
     const GOOD: &str = "info_hash=aaaaaaaaaaaaaaaaaaaa&peer_id=-qB4650-0000000000%2B0&port=6881";
 
-    fn read(query: &str) -> Result<AnnounceRequest<'static>, Refusal> {
-        announce(query.as_bytes(), None)
+    fn read(query: &str) -> Result<AnnounceRequest<'_>, Refusal> {
+        announce(query.as_bytes(), None, b"")
+    }
+
+    #[test]
+    fn totals_are_what_the_client_says() {
+        for (text, uploaded, downloaded, left) in [
+            ("", 0, 0, u64::MAX),
+            ("&uploaded=5&downloaded=7&left=9", 5, 7, 9),
+            ("&uploaded=18446744073709551615", u64::MAX, 0, u64::MAX),
+            ("&uploaded=18446744073709551616&left=", 0, 0, u64::MAX),
+            ("&uploaded=-1&downloaded=1.5", 0, 0, u64::MAX),
+        ] {
+            let query = format!("{GOOD}{text}");
+            let request = read(&query).expect("an announce");
+            let totals = request.totals;
+            let found = (totals.uploaded, totals.downloaded, request.left);
+            assert_eq!(found, (uploaded, downloaded, left), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_passkey_of_the_path_comes_first() {
+        let query = format!("{GOOD}&passkey=&passkey=abc&passkey=d");
+        let of = |path| announce(query.as_bytes(), path, b"").map(|request| request.passkey);
+        assert_eq!(of(None), Ok(Some(b"abc".as_slice())));
+        assert_eq!(of(Some(b"path")), Ok(Some(b"path".as_slice())));
+        assert_eq!(read(GOOD).expect("an announce").passkey, None);
+        assert_eq!(passkey(query.as_bytes()), Some(b"abc".as_slice()));
+        assert_eq!(passkey(GOOD.as_bytes()), None);
     }
 
     #[test]
@@ -339,7 +384,8 @@ mod tests {
     #[test]
     fn claimed_addresses() {
         let claimed = |text: &str| {
-            let request = read(&format!("{GOOD}&{text}")).expect("an announce");
+            let query = format!("{GOOD}&{text}");
+            let request = read(&query).expect("an announce");
             (
                 request.ipv4.map(|ip| ip.to_string()),
                 request.ipv6.map(|ip| ip.to_string()),

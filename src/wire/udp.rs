@@ -3,8 +3,8 @@
 //! A packet is read in two steps, because nobody is answered who has not proved the address:
 //! [`Header::read`] gives the connection id to check, then [`announce`] or [`scrape`] reads on.
 
-use super::{AnnounceRequest, PeerForm, Refusal, Route, ScrapeRequest};
-use crate::model::{Counts, Event, InfoHash, PeerId, Role};
+use super::{AnnounceRequest, PeerForm, Refusal, Route, ScrapeRequest, query};
+use crate::model::{Counts, Event, InfoHash, PeerId, Role, Transfer};
 use std::net::Ipv4Addr;
 
 /// The constant that stands for a connection id in a connect request.
@@ -91,6 +91,11 @@ pub fn announce<'b>(
         info_hash: InfoHash(field(fixed, 16)),
         peer_id: PeerId(field(fixed, 36)),
         port: u16::from_be_bytes(field(fixed, 96)),
+        totals: Transfer {
+            uploaded: u64::from_be_bytes(field(fixed, 72)),
+            downloaded: u64::from_be_bytes(field(fixed, 56)),
+        },
+        left,
         role: Role::of(event, left),
         event,
         num_want: u32::try_from(be32(fixed, 92).cast_signed()).ok(),
@@ -98,6 +103,7 @@ pub fn announce<'b>(
         ipv4: Some(claimed).filter(|ip| !ip.is_unspecified()),
         ipv6: None,
         passkey: url_passkey(url_data(options, url)?),
+        agent: &[],
     })
 }
 
@@ -155,12 +161,15 @@ fn url_data<'b>(mut options: &'b [u8], url: &'b mut Vec<u8>) -> Result<&'b [u8],
     Ok(if url.is_empty() { first } else { url })
 }
 
-/// The passkey in the path of a BEP 41 URL. Clients send `/announce` even where nothing follows,
-/// and other paths mean nothing to us: neither is an error.
+/// The passkey in a BEP 41 URL, in its path or as a parameter. Clients send `/announce` even where
+/// nothing follows, and other paths mean nothing to us: neither is an error.
 fn url_passkey(url: &[u8]) -> Option<&[u8]> {
-    let path = &url[..memchr::memchr(b'?', url).unwrap_or(url.len())];
+    let end = memchr::memchr(b'?', url).unwrap_or(url.len());
+    let (path, query) = url.split_at(end);
     match Route::of(path)? {
-        Route::Announce(passkey) | Route::Scrape(passkey) => passkey,
+        Route::Announce(passkey) | Route::Scrape(passkey) => {
+            passkey.or_else(|| query::passkey(query.get(1..).unwrap_or_default()))
+        }
     }
 }
 
@@ -206,11 +215,14 @@ pub fn write_scrape_counts(out: &mut Vec<u8>, counts: &Counts) {
     }
 }
 
-/// Appends an error packet.
-pub fn write_error(out: &mut Vec<u8>, transaction_id: [u8; 4], refusal: Refusal) {
+/// Appends an error packet, with the site's own reason if it is not empty.
+pub fn write_error(out: &mut Vec<u8>, transaction_id: [u8; 4], refusal: Refusal, reason: &str) {
     out.extend_from_slice(&[0, 0, 0, 3]);
     out.extend_from_slice(&transaction_id);
-    out.extend_from_slice(refusal.text().as_bytes());
+    let pieces = refusal.sentence(reason);
+    pieces
+        .iter()
+        .for_each(|piece| out.extend_from_slice(piece.as_bytes()));
 }
 
 #[cfg(test)]
@@ -222,9 +234,9 @@ mod tests {
         packet.extend_from_slice(&[0, 0, 0, 1, 0xde, 0xad, 0xbe, 0xef]);
         packet.extend_from_slice(&[b'h'; 20]);
         packet.extend_from_slice(b"-TR4050-abcdefghijkl");
-        packet.extend_from_slice(&[0; 8]); // downloaded
+        packet.extend_from_slice(&7u64.to_be_bytes()); // downloaded
         packet.extend_from_slice(&5u64.to_be_bytes()); // left
-        packet.extend_from_slice(&[0; 8]); // uploaded
+        packet.extend_from_slice(&u64::MAX.to_be_bytes()); // uploaded
         packet.extend_from_slice(&[0, 0, 0, 2, 192, 0, 2, 9, 1, 2, 3, 4]);
         packet.extend_from_slice(&[0xff; 4]); // num_want
         packet.extend_from_slice(&[0x1a, 0xe1]);
@@ -244,6 +256,9 @@ mod tests {
         assert_eq!(request.info_hash, InfoHash([b'h'; 20]));
         assert_eq!(request.peer_id, PeerId(*b"-TR4050-abcdefghijkl"));
         assert_eq!(request.port, 6881);
+        let totals = request.totals;
+        assert_eq!((totals.uploaded, totals.downloaded), (u64::MAX, 7));
+        assert_eq!(request.left, 5);
         assert_eq!(
             (request.event, request.role),
             (Event::Started, Role::Leecher)
@@ -296,6 +311,11 @@ mod tests {
                 "passkey and query",
                 b"\x02\x0f/ab/announce?x=",
                 Ok(Some(b"ab".to_vec())),
+            ),
+            (
+                "as a parameter",
+                b"\x02\x18/announce?x=&passkey=abc",
+                Ok(Some(b"abc".to_vec())),
             ),
             (
                 "in pieces",

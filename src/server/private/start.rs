@@ -1,0 +1,254 @@
+//! Starting and ending a private tracker: what the last run has left is taken up first.
+
+use super::exchange::Exchange;
+use super::ledger::{self, CHECKPOINT_FILE};
+use super::storage::{self, DIRECTORY_FILE, First};
+use crate::account::blocks::BlockError;
+use crate::account::books::Books;
+use crate::account::checkpoint;
+use crate::account::journal::Journal;
+use crate::account::ledger::Rules;
+use crate::config::{Config, Mode};
+use crate::drivers::Drivers;
+use crate::server::clock::Clock;
+use crate::server::{StartError, random, system};
+use crate::tracker::PrivateShared;
+use crate::tracker::misses::Misses;
+use crate::tracker::registry::{Published, Registry};
+use crate::tracker::sessions::{SessionSettings, Sessions};
+use log::{info, warn};
+use std::fs::File;
+use std::io::{self, BufReader};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::{Arc, OnceLock};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// How long the start waits for the directory; then the tracker answers with what it knows.
+const LOAD_PATIENCE: Duration = Duration::from_secs(10);
+/// How long the end waits for a storage that does not answer. What it has not taken is in the
+/// checkpoint.
+const STOP_PATIENCE: Duration = Duration::from_secs(5);
+
+/// The threads of a private tracker.
+pub(in crate::server) struct Private {
+    shared: PrivateShared,
+    stop_ledger: Arc<AtomicBool>,
+    stop_storage: Arc<AtomicBool>,
+    ledger: JoinHandle<()>,
+    storage: JoinHandle<()>,
+    /// The workers, once there are any.
+    wakers: Arc<OnceLock<Vec<Arc<mio::Waker>>>>,
+}
+
+impl Private {
+    /// Takes up what the last run has left, starts the threads, and waits for the directory. A
+    /// public tracker has none of it.
+    pub(in crate::server) fn start(
+        config: &Config,
+        drivers: &Drivers,
+        clock: Clock,
+    ) -> Result<Option<Private>, StartError> {
+        if config.tracker == Mode::Public {
+            return Ok(None);
+        }
+        let open = drivers.storage(config)?;
+        let folder = &config.journal.path;
+        let at_folder = |error| StartError::Journal {
+            path: folder.clone(),
+            error,
+        };
+        let name = u128::from_le_bytes(random()?);
+        let journal = Journal::open(folder, config.journal.max.0.into(), name);
+        let journal = Arc::new(journal.map_err(at_folder)?);
+        let books = books(config, &journal)?;
+        let registry = registry(&folder.join(DIRECTORY_FILE), random()?);
+        let published = Published::new(registry.clone());
+        let misses = Arc::new(Misses::new(random()?));
+        let exchange = Arc::<Exchange>::default();
+        let wakers = Arc::<OnceLock<Vec<Arc<mio::Waker>>>>::default();
+        let [stop_ledger, stop_storage] = <[Arc<AtomicBool>; 2]>::default();
+        let ledger = ledger::Work {
+            journal: Arc::clone(&journal),
+            books,
+            exchange: Arc::clone(&exchange),
+            stopping: Arc::clone(&stop_ledger),
+            flush_interval: seconds(config.storage.flush_interval.0),
+            sync_interval: seconds(config.journal.sync_interval.0),
+            checkpoint_bytes: config.journal.max.0.into(),
+        };
+        let woken = Arc::clone(&wakers);
+        let storage = storage::Work {
+            config: config.clone(),
+            clock,
+            open,
+            registry,
+            published: Arc::clone(&published),
+            misses: Arc::clone(&misses),
+            exchange: Arc::clone(&exchange),
+            writer: journal.writer().to_owned(),
+            stopping: Arc::clone(&stop_storage),
+            wake: Box::new(move || {
+                let wakers = woken.get().into_iter().flatten();
+                wakers.for_each(|waker| drop(waker.wake()));
+            }),
+        };
+        let (first, loaded) = channel();
+        let storage = spawn("storage", move || storage.run(&first))?;
+        let ledger = spawn("ledger", move || ledger.run())?;
+        exchange.set_threads(ledger.thread(), storage.thread());
+        let sessions = Arc::new(Sessions::new(&SessionSettings {
+            sessions_per_torrent: config.accounts.sessions_per_torrent,
+            peer_lifetime_secs: config.announce.peer_lifetime.0,
+            min_interval_secs: config.announce.min_interval.0,
+            seed: u64::from_le_bytes(random()?),
+        }));
+        let private = Private {
+            shared: PrivateShared {
+                registry: published,
+                sessions,
+                misses,
+                journal,
+            },
+            stop_ledger,
+            stop_storage,
+            ledger,
+            storage,
+            wakers,
+        };
+        match wait(&loaded) {
+            Ok(()) => Ok(Some(private)),
+            Err(error) => {
+                private.stop();
+                Err(error)
+            }
+        }
+    }
+
+    /// What workers share.
+    pub(in crate::server) fn shared(&self) -> &PrivateShared {
+        &self.shared
+    }
+
+    /// Who is to be woken when the directory has been replaced.
+    pub(in crate::server) fn set_wakers(&self, wakers: Vec<Arc<mio::Waker>>) {
+        // Set once, at the start.
+        let _ = self.wakers.set(wakers);
+    }
+
+    /// Ends the threads, once no worker appends any more: the last batches go into the storage if
+    /// it takes them, and the books are written.
+    pub(in crate::server) fn stop(self) {
+        self.stop_ledger.store(true, Ordering::Release);
+        self.ledger.thread().unpark();
+        let _ = self.ledger.join();
+        self.stop_storage.store(true, Ordering::Release);
+        self.storage.thread().unpark();
+        let deadline = Instant::now() + STOP_PATIENCE;
+        while !self.storage.is_finished() {
+            if Instant::now() >= deadline {
+                warn!("storage: it does not answer; not waiting for it any longer");
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        let _ = self.storage.join();
+    }
+}
+
+fn seconds(seconds: u32) -> Duration {
+    Duration::from_secs(seconds.into())
+}
+
+fn spawn(
+    name: &'static str,
+    run: impl FnOnce() + Send + 'static,
+) -> Result<JoinHandle<()>, StartError> {
+    let thread = std::thread::Builder::new().name(name.to_owned());
+    thread.spawn(run).map_err(system("start a thread"))
+}
+
+/// Waits for the first load of the directory.
+fn wait(loaded: &Receiver<First>) -> Result<(), StartError> {
+    match loaded.recv_timeout(LOAD_PATIENCE) {
+        Ok(First::Failed(error)) => Err(StartError::Storage(error)),
+        Ok(First::Loaded | First::Away) | Err(RecvTimeoutError::Disconnected) => Ok(()),
+        Err(RecvTimeoutError::Timeout) => {
+            info!("storage: still loading; announces are refused until their users are known");
+            Ok(())
+        }
+    }
+}
+
+/// The books as the last run left them: its checkpoint, and what the journal holds beyond.
+fn books(config: &Config, journal: &Journal) -> Result<Books, StartError> {
+    let announce = &config.announce;
+    let gap = [announce.interval, announce.jitter, config.accounts.grace];
+    let rules = Rules {
+        peer_lifetime_secs: announce.peer_lifetime.0,
+        session_lifetime_secs: config.accounts.session_lifetime.0,
+        longest_gap_secs: gap.iter().fold(0, |sum, span| span.0.saturating_add(sum)),
+        min_interval_secs: announce.min_interval.0,
+        plausible_speed: config.accounts.plausible_speed.0.into(),
+    };
+    let seed = u64::from_le_bytes(random()?);
+    let path = journal.folder().join(CHECKPOINT_FILE);
+    let mut books = match File::open(&path) {
+        Ok(file) => checkpoint::load(&mut BufReader::new(file), rules, seed).map_err(|error| {
+            StartError::Journal {
+                path,
+                error: match error {
+                    BlockError::Io(error) => error,
+                    error => io::Error::other(error),
+                },
+            }
+        })?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Books::new(rules, seed),
+        Err(error) => return Err(StartError::Journal { path, error }),
+    };
+    let from = books.applied();
+    let mut reader = journal.read(from);
+    let end = journal.end();
+    let follow = &mut |body: crate::account::journal::Body<'_>, end| books.follow(body, end);
+    while reader
+        .next(end, follow)
+        .map_err(|error| StartError::Journal {
+            path: journal.folder().to_owned(),
+            error,
+        })?
+    {}
+    tell(journal, from, reader.lost(), &books);
+    Ok(books)
+}
+
+fn tell(journal: &Journal, from: u64, lost: u64, books: &Books) {
+    if journal.cut_off() > 0 {
+        info!(
+            "journal: {} bytes at its end had not been answered, and are cut off",
+            journal.cut_off()
+        );
+    }
+    if lost > 0 {
+        warn!("journal: {lost} bytes are damaged or missing, and passed over");
+    }
+    let replayed = books.applied().saturating_sub(from);
+    let sessions = books.ledger().sessions().len();
+    if sessions > 0 || replayed > 0 {
+        info!("journal: {sessions} sessions known, {replayed} bytes replayed");
+    }
+}
+
+/// The directory as it was last loaded; an empty one where none has been kept.
+fn registry(path: &Path, key: [u8; 16]) -> Registry {
+    let restored = match File::open(path) {
+        Ok(file) => Registry::restore(&mut BufReader::new(file)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Registry::new(key),
+        Err(error) => Err(error.into()),
+    };
+    restored.unwrap_or_else(|error| {
+        warn!("journal: {}: {error}; going on without it", path.display());
+        Registry::new(key)
+    })
+}

@@ -1,0 +1,319 @@
+//! The thread that owns the storage: it writes what has been accounted, loads what the web
+//! application has changed, and looks up what is unknown. It may block for as long as the storage
+//! does.
+
+use super::exchange::Exchange;
+use crate::account::committer::{Committer, Note, Outcome};
+use crate::config::Config;
+use crate::drivers::OpenStorage;
+use crate::server::clock::Clock;
+use crate::server::files;
+use crate::storage::{Change, Commit, Cursor, Storage, StorageError};
+use crate::tracker::misses::Misses;
+use crate::tracker::registry::{Published, Registry};
+use log::{error, info, warn};
+use serde_json::json;
+use std::fs::OpenOptions;
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::Sender;
+use std::time::{Duration, Instant};
+
+/// The last directory that was loaded, in the folder of the journal.
+pub(super) const DIRECTORY_FILE: &str = "directory";
+/// Rows that a storage has refused, in the same folder.
+const REJECTED_FILE: &str = "rejected.jsonl";
+/// How often lookups and batches are looked for when nobody wakes the thread.
+const TURN: Duration = Duration::from_millis(500);
+/// Unknown passkeys and torrents that are looked up at once.
+const LOOKUPS_A_TURN: usize = 256;
+/// How long after a failure it is tried again, at first and at most.
+const RETRY: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(30)];
+/// How often a directory that has changed is written to its file.
+const DIRECTORY_INTERVAL: Duration = Duration::from_secs(300);
+/// Entries of a load between two lines in the log.
+const PROGRESS_ENTRIES: usize = 500_000;
+
+/// How the first load ended, for the start of the tracker.
+pub(super) enum First {
+    /// The directory is loaded.
+    Loaded,
+    /// The storage is away; the tracker goes on with what it knows.
+    Away,
+    /// The operator must act.
+    Failed(StorageError),
+}
+
+pub(super) struct Work {
+    pub(super) config: Config,
+    pub(super) clock: Clock,
+    pub(super) open: Arc<OpenStorage>,
+    pub(super) registry: Registry,
+    pub(super) published: Arc<Published>,
+    pub(super) misses: Arc<Misses>,
+    pub(super) exchange: Arc<Exchange>,
+    pub(super) writer: String,
+    pub(super) stopping: Arc<AtomicBool>,
+    /// Wakes the workers, so that none holds on to an old directory.
+    pub(super) wake: Box<dyn Fn() + Send>,
+}
+
+struct Duties {
+    storage: Option<Box<dyn Storage>>,
+    committer: Committer,
+    cursor: Option<Cursor>,
+    /// When the changes were last looked at, and everything was last loaded.
+    looked: Option<Instant>,
+    loaded: Option<Instant>,
+    /// The directory has changed since it was written to its file.
+    unsaved: bool,
+    saved: Option<Instant>,
+    down_since: Option<Instant>,
+    retry_at: Instant,
+    pause: Duration,
+}
+
+impl Work {
+    pub(super) fn run(mut self, first: &Sender<First>) {
+        let now = Instant::now();
+        let mut duties = Duties {
+            storage: None,
+            committer: Committer::default(),
+            cursor: None,
+            looked: None,
+            loaded: None,
+            unsaved: false,
+            saved: None,
+            down_since: None,
+            retry_at: now,
+            pause: RETRY[0],
+        };
+        let mut first = Some(first);
+        while !self.stopping.load(Ordering::Acquire) {
+            if Instant::now() >= duties.retry_at {
+                let result = self.turn(&mut duties);
+                if let Some(first) = first.take() {
+                    // Nobody listens any more when it took too long.
+                    let _ = first.send(match &result {
+                        Ok(()) => First::Loaded,
+                        Err(StorageError::Fatal(message)) => {
+                            First::Failed(StorageError::Fatal(message.clone()))
+                        }
+                        Err(_) => First::Away,
+                    });
+                }
+                self.tell(&mut duties, result);
+            }
+            self.save_directory(&mut duties, DIRECTORY_INTERVAL);
+            self.published.retire();
+            std::thread::park_timeout(TURN);
+        }
+        self.save_directory(&mut duties, Duration::ZERO);
+    }
+
+    fn turn(&mut self, duties: &mut Duties) -> Result<(), StorageError> {
+        if duties.storage.is_none() {
+            duties.storage = Some((self.open)(&self.config)?);
+        }
+        let Some(mut storage) = duties.storage.take() else {
+            return Ok(());
+        };
+        let result = self.flush(duties, &mut *storage);
+        // A batch that cannot be written does not keep the directory from being read.
+        let read = self
+            .read_changes(duties, &mut *storage)
+            .and_then(|()| self.look_up(duties, &mut *storage));
+        duties.storage = Some(storage);
+        result.and(read)
+    }
+
+    /// Commits the batch that is offered.
+    fn flush(&self, duties: &mut Duties, storage: &mut dyn Storage) -> Result<(), StorageError> {
+        let Some(batch) = self.exchange.offered() else {
+            return Ok(());
+        };
+        let mut note = |note: Note<'_>| self.note(&batch, &note);
+        let writer = &self.writer;
+        match duties.committer.commit(storage, writer, &batch, &mut note) {
+            Outcome::Committed => {
+                self.exchange.committed(batch.to);
+                Ok(())
+            }
+            Outcome::Later(error) => Err(error),
+            Outcome::Stuck(error) => Err(match error {
+                StorageError::Moved(position) => StorageError::Fatal(format!(
+                    "position {position} of {writer} is beyond {}: another tracker uses a copy of \
+                     this journal, or the journal is older than the storage",
+                    batch.to
+                )),
+                error => error,
+            }),
+        }
+    }
+
+    fn note(&self, batch: &Commit, note: &Note<'_>) {
+        match note {
+            Note::Rejected(row, values) => {
+                let line = json!({
+                    "table": row.table,
+                    "message": row.message,
+                    "row": values,
+                    "from": batch.from,
+                    "to": batch.to,
+                });
+                let path = self.config.journal.path.join(REJECTED_FILE);
+                warn!(
+                    "storage: a row of {:?} is refused: {}; it is kept in {}",
+                    row.table,
+                    row.message,
+                    path.display()
+                );
+                if let Err(error) = append_line(&path, &line.to_string()) {
+                    error!("storage: cannot write {}: {error}: {line}", path.display());
+                }
+            }
+            Note::PutBack { found, expected } => warn!(
+                "storage: it was put back to an earlier state (position {found} instead of \
+                 {expected}); what was committed since is not there any more"
+            ),
+        }
+    }
+
+    /// Loads what has changed, or everything.
+    fn read_changes(
+        &mut self,
+        duties: &mut Duties,
+        storage: &mut dyn Storage,
+    ) -> Result<(), StorageError> {
+        let settings = &self.config.storage;
+        let is_due = |last: Option<Instant>, interval: u32| {
+            last.is_none_or(|last| last.elapsed() >= Duration::from_secs(interval.into()))
+        };
+        if !is_due(duties.looked, settings.changes_interval.0) {
+            return Ok(());
+        }
+        let reload_is_due = is_due(duties.loaded, settings.reload_interval.0);
+        if let Some(cursor) = duties.cursor {
+            let mut next = self.registry.clone();
+            let mut changed = false;
+            match storage.load(Some(cursor), &mut |change| changed |= next.apply(change)) {
+                Ok(cursor) => {
+                    duties.cursor = Some(cursor);
+                    duties.looked = Some(Instant::now());
+                    self.publish(duties, next, changed);
+                    return Ok(());
+                }
+                Err(StorageError::CursorGone) if !reload_is_due => {
+                    duties.looked = Some(Instant::now());
+                    return Ok(());
+                }
+                Err(StorageError::CursorGone) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        self.load_all(duties, storage)
+    }
+
+    fn load_all(
+        &mut self,
+        duties: &mut Duties,
+        storage: &mut dyn Storage,
+    ) -> Result<(), StorageError> {
+        let started = Instant::now();
+        let mut next = self.registry.emptied();
+        let mut entries = 0;
+        let cursor = storage.load(None, &mut |change: Change| {
+            next.apply(change);
+            entries += 1;
+            if entries % PROGRESS_ENTRIES == 0 {
+                info!("storage: {entries} users, torrents and others loaded so far");
+            }
+        })?;
+        next.set_loaded();
+        let totals = next.totals();
+        if duties.loaded.is_none() {
+            info!(
+                "storage: {} users, {} torrents, {} clients, {} tokens loaded in {:.1} s",
+                totals.users,
+                totals.torrents,
+                totals.clients,
+                totals.tokens,
+                started.elapsed().as_secs_f32()
+            );
+        }
+        duties.cursor = Some(cursor);
+        duties.looked = Some(Instant::now());
+        duties.loaded = duties.looked;
+        self.publish(duties, next, true);
+        (self.wake)();
+        Ok(())
+    }
+
+    fn look_up(
+        &mut self,
+        duties: &mut Duties,
+        storage: &mut dyn Storage,
+    ) -> Result<(), StorageError> {
+        let wanted = self.misses.take(LOOKUPS_A_TURN, self.clock.now());
+        if wanted.is_empty() {
+            return Ok(());
+        }
+        let mut next = self.registry.clone();
+        let mut changed = false;
+        storage.find(&wanted, &mut |change| changed |= next.apply(change))?;
+        self.publish(duties, next, changed);
+        Ok(())
+    }
+
+    fn publish(&mut self, duties: &mut Duties, next: Registry, changed: bool) {
+        if changed {
+            self.published.publish(next.clone());
+            self.registry = next;
+            duties.unsaved = true;
+        }
+    }
+
+    /// Writes the directory to its file, with which the tracker can start while its storage is
+    /// away.
+    fn save_directory(&self, duties: &mut Duties, interval: Duration) {
+        let is_early = duties.saved.is_some_and(|saved| saved.elapsed() < interval);
+        if !duties.unsaved || is_early {
+            return;
+        }
+        (duties.unsaved, duties.saved) = (false, Some(Instant::now()));
+        let path = self.config.journal.path.join(DIRECTORY_FILE);
+        let registry = &self.registry;
+        let written = files::replace(&path, &mut |to| registry.save(to));
+        if let Err(error) = written {
+            error!("journal: cannot write {}: {error}", path.display());
+        }
+    }
+
+    /// Tells the operator when the storage goes away, and when it is back.
+    fn tell(&self, duties: &mut Duties, result: Result<(), StorageError>) {
+        let now = Instant::now();
+        match result {
+            Ok(()) => {
+                if let Some(since) = duties.down_since.take() {
+                    info!("storage: back after {} s", (now - since).as_secs());
+                }
+                duties.pause = RETRY[0];
+            }
+            Err(error) => {
+                if duties.down_since.is_none() {
+                    error!("{error}; announces go on, totals are kept until it works again");
+                    duties.down_since = Some(now);
+                }
+                duties.retry_at = now + duties.pause;
+                duties.pause = (duties.pause * 2).min(RETRY[1]);
+            }
+        }
+    }
+}
+
+fn append_line(path: &PathBuf, line: &str) -> io::Result<()> {
+    let mut file = OpenOptions::new().create(true).append(true).open(path)?;
+    file.write_all(format!("{line}\n").as_bytes())
+}

@@ -121,8 +121,9 @@ pub fn run(site: &mut dyn Site) {
     };
     directory::check(&mut suite);
     commits::check(&mut suite);
-    edges::check(&mut suite);
+    // Before the large batch: this one opens the driver again and again.
     faults::check(&mut suite);
+    edges::check(&mut suite);
 }
 
 /// The site under test, and what its directory should hold.
@@ -155,7 +156,6 @@ impl Suite<'_> {
         books.keeps(table).then_some(books)
     }
 
-    /// Whether the sums of users are told, and there are users to have some.
     fn expect_user(&mut self, what: &str, mut expected: UserDelta) {
         let Some(books) = self.books(Table::Users) else {
             return;

@@ -1,19 +1,20 @@
 //! A map that is cloned in no time and changed by copying little.
 //!
-//! A trie over keyed hashes of 32 bits, highest bits first. A branch has four ways; a leaf is a row
+//! A trie over keyed hashes of 32 bits, highest bits first. A branch has eight ways; a leaf is a row
 //! of at most [`LEAF_MAX`] entries without room to spare, searched from end to end. Nodes are
 //! counted references: a clone shares all of them, and a change copies those it passes that others
 //! hold too, so that older clones stay as they are. An unshared map is changed in place.
 //!
 //! Few ways cost a level or two more, but a branch that is copied touches the counters of its
-//! children, which are cold: four of them are cheaper than thirty-two. And leaves are never less
-//! than about a quarter full on average, so what surrounds an entry is a byte or two at any size.
+//! children, which are cold: eight of them are cheaper than thirty-two. A leaf is an eighth full on
+//! average when it has just been split, and fuller at any other size, so what surrounds an entry
+//! is one to seven bytes.
 
 use super::secret::Secret;
 use std::sync::Arc;
 
 /// Bits of the hash that choose a way.
-const BITS: u32 = 2;
+const BITS: u32 = 3;
 /// Ways of a branch.
 const WAYS: usize = 1 << BITS;
 /// Branches above a leaf at most: then no bits are left, and a leaf grows instead.

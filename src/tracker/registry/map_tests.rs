@@ -62,7 +62,10 @@ fn grows_and_shrinks_and_older_clones_stay() {
         }
     }
     let (leaves, _) = nodes(&map.root);
-    assert!((5000 / LEAF_MAX..5000 / 16).contains(&leaves), "{leaves}");
+    assert!(
+        (5000 / LEAF_MAX..5000 / (LEAF_MAX / WAYS)).contains(&leaves),
+        "{leaves}"
+    );
     for number in 0..5000 {
         let spot = Spot {
             key: key(number),

@@ -20,7 +20,6 @@ mod tokens;
 
 pub use published::{Published, Reader};
 pub use records::{Standing, TorrentRecord, UserRecord};
-pub use snapshot::SnapshotError;
 
 use crate::model::{InfoHash, Multipliers, Passkey, PeerId, TorrentId, UnixTime, UserId};
 use crate::storage::{Change, Global, Torrent, TorrentStatus, User};

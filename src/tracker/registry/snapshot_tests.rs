@@ -1,6 +1,7 @@
 use super::*;
 use crate::model::{InfoHash, Multipliers, Passkey, PeerId, UserId};
 use crate::storage::{Change, Client, Token, Torrent, TorrentStatus, User};
+use std::io::ErrorKind;
 
 fn passkey(number: u64) -> Passkey {
     Passkey::new(format!("{number:032}").as_bytes()).expect("a passkey")
@@ -102,7 +103,7 @@ fn every_cut_and_every_flip_is_noticed() {
     let file = saved(&registry(12));
     for length in 0..file.len() {
         let cut = Registry::restore(&mut &file[..length]);
-        assert!(matches!(cut, Err(SnapshotError::Damaged)), "{length} bytes");
+        assert!(matches!(cut, Err(BlockError::Damaged)), "{length} bytes");
     }
     for place in 0..file.len() {
         for flip in [1, 0x80, 0xff] {
@@ -114,90 +115,94 @@ fn every_cut_and_every_flip_is_noticed() {
     }
 }
 
-/// A file with these blocks, each with a checksum that is right.
-fn file_of(blocks: &[&[u8]]) -> Vec<u8> {
-    let mut file = saved(&registry(0))[..HEAD_BYTES + 4].to_vec();
-    let crc = crc32fast::hash(&file[..HEAD_BYTES]);
-    let mut blocks_to = Blocks {
-        to: &mut file,
-        block: Vec::new(),
-        crc,
-    };
-    for block in blocks {
-        blocks_to.block = block.to_vec();
-        blocks_to.write().expect("written");
-    }
+/// A file with a head and these blocks, each with a checksum that is right.
+fn file_of(write: impl FnOnce(&mut BlockWriter<'_>) -> io::Result<()>) -> Vec<u8> {
+    let mut file = Vec::new();
+    let mut blocks = BlockWriter::new(&mut file, MAGIC).expect("written");
+    let head = Block::Head(Head {
+        key: [7; 16],
+        loaded: true,
+        multipliers: Multipliers::default(),
+        until: None,
+    });
+    blocks.write(&head).expect("written");
+    write(&mut blocks).expect("written");
     file
 }
 
-#[test]
-fn blocks_stay_in_their_order() {
-    let restored = Registry::restore(&mut &*file_of(&[&[]]));
-    assert_eq!(restored.expect("read").totals().users, 0);
-    let whole = saved(&registry(3));
-    let start = HEAD_BYTES + 4;
-    let end = |from: usize| {
-        let length = u32::from_le_bytes(whole[from..from + 4].try_into().expect("four"));
-        from + 8 + length as usize
-    };
-    let (first, second) = (end(start), end(end(start)));
-    let without_second = [&whole[..first], &whole[second..]].concat();
-    let swapped = [
-        &whole[..start],
-        &whole[first..second],
-        &whole[start..first],
-        &whole[second..],
-    ];
-    for file in [without_second, swapped.concat()] {
-        let restored = Registry::restore(&mut &*file);
-        assert!(matches!(restored, Err(SnapshotError::Damaged)));
-    }
-}
+/// Blocks are numbered in the order of [`Block`].
+const USERS: u8 = 1;
+const REASONS: u8 = 3;
+const CLIENTS: u8 = 4;
+const END: u8 = 6;
 
 #[test]
 fn what_makes_no_sense_is_refused_though_its_checksum_is_right() {
-    let user = postcard::to_allocvec(&([0u8; 16], 1u64, (100u16, 100u16), 0u16)).expect("bytes");
-    let client = postcard::to_allocvec(&(21u8, [b'a'; 20], true)).expect("bytes");
-    let none = postcard::to_allocvec(&(0u8, [b'a'; 20], true)).expect("bytes");
-    for (name, kind, entries) in [
-        ("an unknown kind", 9, vec![1]),
-        ("a user without flags", Kind::User as u8, user),
-        ("a prefix longer than its bytes", Kind::Client as u8, client),
-        ("an empty prefix", Kind::Client as u8, none),
-        ("a reason of no bytes", Kind::Reason as u8, vec![1, 0]),
+    let restored = |kind: u8, bytes: &[u8]| {
+        // As many as there are entries, and then they.
+        let block: Vec<u8> = bytes.to_vec();
+        let file = file_of(|blocks| {
+            blocks.write(&(kind, Raw(&block)))?;
+            blocks.write(&END)
+        });
+        Registry::restore(&mut &*file)
+    };
+    assert_eq!(restored(USERS, &[0]).expect("read").totals().users, 0);
+    let client = |length: u8| [&[1, length][..], &[b'a'; 20], &[1]].concat();
+    assert!(restored(CLIENTS, &client(20)).is_ok());
+    for (name, kind, bytes) in [
+        ("an unknown kind", 9, vec![0]),
+        ("another head", 0, vec![0; 40]),
+        ("a user that is cut", USERS, vec![1; 10]),
+        ("a prefix longer than its bytes", CLIENTS, client(21)),
+        ("an empty prefix", CLIENTS, client(0)),
+        ("a reason of no bytes", REASONS, vec![1, 1, 0]),
         (
             "a reason longer than the block",
-            Kind::Reason as u8,
-            vec![1, 0xff, 0xff, 0xff, 0xff, 0xf],
+            REASONS,
+            vec![1, 1, 0xff, 0xf],
         ),
-        ("text that is none", Kind::Reason as u8, vec![1, 1, 0xff]),
+        ("text that is none", REASONS, vec![1, 1, 1, 0xff]),
+        (
+            "more than there can be",
+            USERS,
+            vec![0xff, 0xff, 0xff, 0xff, 0xf],
+        ),
     ] {
-        let block = [&[kind][..], &entries].concat();
-        let restored = Registry::restore(&mut &*file_of(&[&block, &[]]));
-        assert!(matches!(restored, Err(SnapshotError::Damaged)), "{name}");
+        let restored = restored(kind, &bytes);
+        assert!(matches!(restored, Err(BlockError::Damaged)), "{name}");
     }
-    let mut long = file_of(&[]);
-    long.extend_from_slice(&(MAX_BLOCK_BYTES + 1).to_le_bytes());
-    long.extend_from_slice(&[0; 64]);
-    let restored = Registry::restore(&mut &*long);
-    assert!(matches!(restored, Err(SnapshotError::Damaged)));
     let foreign = Registry::restore(&mut &[b'x'; 100][..]);
-    assert!(matches!(foreign, Err(SnapshotError::Foreign)));
+    assert!(matches!(foreign, Err(BlockError::NotOurs)));
+}
+
+/// Bytes as they are.
+struct Raw<'b>(&'b [u8]);
+
+impl Serialize for Raw<'_> {
+    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        use serde::ser::SerializeTuple;
+        let mut bytes = to.serialize_tuple(self.0.len())?;
+        self.0
+            .iter()
+            .try_for_each(|byte| bytes.serialize_element(byte))?;
+        bytes.end()
+    }
 }
 
 #[test]
 fn nobody_is_there_twice() {
-    let user = |digest: u8, id: u64| {
-        let entry = ([digest; 16], id, (100u16, 100u16), 0u16, 1u8);
-        postcard::to_allocvec(&entry).expect("bytes")
-    };
+    let user = |digest: u8, id: u64| ([digest; 16], id, (100u16, 100u16), 0u16, 1u8);
     for (name, second, good) in [
         ("somebody else", user(2, 2), true),
         ("the same passkey", user(1, 2), false),
         ("the same number", user(2, 1), false),
     ] {
-        let block = [&[Kind::User as u8][..], &user(1, 1), &second].concat();
-        let restored = Registry::restore(&mut &*file_of(&[&block, &[]]));
+        let file = file_of(|blocks| {
+            blocks.write(&(USERS, [user(1, 1), second].as_slice()))?;
+            blocks.write(&END)
+        });
+        let restored = Registry::restore(&mut &*file);
         assert_eq!(restored.is_ok(), good, "{name}");
     }
 }
@@ -224,7 +229,7 @@ impl Read for Broken {
 #[test]
 fn the_file_system_has_its_say() {
     let saved = registry(1).save(&mut Broken);
-    assert!(matches!(saved, Err(SnapshotError::Io(_))));
+    assert!(matches!(saved, Err(error) if error.kind() == ErrorKind::StorageFull));
     let restored = Registry::restore(&mut Broken);
-    assert!(matches!(restored, Err(SnapshotError::Io(_))));
+    assert!(matches!(restored, Err(BlockError::Io(_))));
 }

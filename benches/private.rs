@@ -202,6 +202,7 @@ fn arrival(number: u64) -> Arrival {
 fn sessions() {
     let region = Region::new(ALLOCATOR);
     let sessions = Sessions::new(&SessionSettings {
+        workers: 1,
         sessions_per_torrent: 5,
         min_interval_secs: 300,
         peer_lifetime_secs: 3600,

@@ -232,14 +232,17 @@ pub struct Multipliers {
 
 impl Default for Multipliers {
     fn default() -> Multipliers {
-        Multipliers {
-            up_percent: 100,
-            down_percent: 100,
-        }
+        Multipliers::EVEN
     }
 }
 
 impl Multipliers {
+    /// Everything is credited as it is.
+    pub const EVEN: Multipliers = Multipliers {
+        up_percent: 100,
+        down_percent: 100,
+    };
+
     /// Both at once: the products, rounded down, held at the most a number can hold.
     pub fn and(self, other: Multipliers) -> Multipliers {
         let product = |a: u16, b: u16| {

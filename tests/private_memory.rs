@@ -77,6 +77,7 @@ fn entries_keep_to_their_budgets() {
     for count in ENTRIES {
         let mut registry = Registry::new([1; 16]);
         let sessions = Sessions::new(&SessionSettings {
+            workers: 1,
             sessions_per_torrent: 5,
             min_interval_secs: 0,
             peer_lifetime_secs: 3600,

@@ -1,6 +1,6 @@
 //! HTTP requests in, HTTP answers out.
 
-use super::{Refused, Room, Tracker, contains};
+use super::{Place, Refused, Room, Tracker, contains};
 use crate::cache::Families;
 use crate::model::Endpoint;
 use crate::wire::http::{self, AnnounceReply, Framing, Malformed, Peers, Request};
@@ -36,10 +36,10 @@ pub struct Pending {
 #[derive(Clone, Debug)]
 enum Reply {
     Announce {
-        place: usize,
+        /// In the tick.
+        number: usize,
         form: PeerForm,
         client: Endpoint,
-        too_soon: bool,
     },
     Scrape(Range<usize>),
     FullScrape,
@@ -173,17 +173,15 @@ impl Requests {
             }
             Reply::Scrape(places) => scrape_body(tracker, places.clone(), body),
             Reply::Announce {
-                place,
+                number,
                 form,
                 client,
-                too_soon,
-            } => {
-                let warning = match too_soon {
-                    true => Some(TOO_SOON),
-                    false => (!client.is_reachable()).then_some(NOT_LISTENING),
-                };
-                announce_body(tracker, *place, *form, *client, warning, body);
-            }
+            } => match tracker.outcome(*number) {
+                Ok(place) => announce_body(tracker, place, *form, *client, body),
+                Err(refused) => {
+                    http::refusal_body(body, refused.refusal, tracker.reason(&refused));
+                }
+            },
         }
         http::write_ok(out, *framing, body);
         Rest::Nothing
@@ -203,12 +201,11 @@ fn admit(
         peers_v6: most,
         peer_ids,
     };
-    let place = tracker.announce(announce, client, room)?;
+    let number = tracker.announce(announce, client, room)?;
     Ok(Reply::Announce {
-        place: place.place,
+        number,
         form: announce.form,
         client: Endpoint::new(client, announce.port),
-        too_soon: place.too_soon,
     })
 }
 
@@ -244,10 +241,9 @@ fn address(value: &[u8]) -> Option<IpAddr> {
 
 fn announce_body(
     tracker: &mut Tracker,
-    place: usize,
+    Place { place, too_soon }: Place,
     form: PeerForm,
     client: Endpoint,
-    warning: Option<&'static str>,
     body: &mut Vec<u8>,
 ) {
     if let Some(refusal) = tracker.refusal(place) {
@@ -266,6 +262,10 @@ fn announce_body(
         },
     };
     let counts = tracker.counts(place);
+    let warning = match too_soon {
+        true => Some(TOO_SOON),
+        false => (!client.is_reachable()).then_some(NOT_LISTENING),
+    };
     let reply = AnnounceReply {
         counts,
         interval_secs,

@@ -16,10 +16,10 @@ pub use private::Shared as PrivateShared;
 
 use crate::cache::{Announce, Batch, Cache, CacheError, Families, Query};
 use crate::config::Config;
-use crate::model::{Counts, Endpoint, Event, InfoHash, PeerId, Role, Seconds, UnixTime};
+use crate::model::{Counts, Endpoint, Event, InfoHash, Seconds, UnixTime};
 use crate::wire::{AnnounceRequest, Refusal};
 use ipnet::IpNet;
-use private::{Private, Refused};
+use private::{Place, Private, Refused};
 use std::io;
 use std::net::IpAddr;
 use std::ops::Range;
@@ -101,15 +101,6 @@ pub struct Tracker {
     failed: bool,
 }
 
-/// An announce that has been admitted.
-#[derive(Clone, Copy, Debug)]
-struct Place {
-    /// Of its answer in the batch.
-    place: usize,
-    /// It came too soon: its client is warned, and gets no peers.
-    too_soon: bool,
-}
-
 impl Tracker {
     /// A share with its own cache handle; of a private tracker if there is something to be shared.
     /// `seed` starts the choice of intervals.
@@ -143,9 +134,13 @@ impl Tracker {
         }
     }
 
-    /// Lets the queries of this tick take effect; an error means that none did.
+    /// Admits the announces of this tick and lets its queries take effect; an error means that
+    /// none did.
     pub fn run(&mut self, now: Seconds) -> Result<(), CacheError> {
         self.failed = false;
+        if let Some(private) = &mut self.private {
+            private.admit(&mut self.batch);
+        }
         if self.batch.is_empty() {
             return Ok(());
         }
@@ -166,29 +161,20 @@ impl Tracker {
         result
     }
 
-    /// Admits an announce.
+    /// Takes an announce; returns its number in the tick, for [`Tracker::outcome`].
     fn announce(
         &mut self,
         request: &AnnounceRequest<'_>,
         client: IpAddr,
         room: Room,
-    ) -> Result<Place, Refused> {
+    ) -> Result<usize, Refused> {
         let (peer, other) = self.endpoints(request, client);
-        let mut too_soon = false;
-        if let Some(private) = &mut self.private {
-            let admitted = private.admit(request, peer)?;
-            too_soon = admitted.too_soon;
-            for left in admitted.left.iter() {
-                self.batch.push(stop(request.info_hash, left));
-            }
-        }
         let most = match peer {
             Endpoint::V4(_) => room.peers_v4,
             Endpoint::V6(_) => room.peers_v6,
         };
         let want = match request.event {
             Event::Stopped => 0,
-            _ if too_soon => 0,
             _ => request
                 .num_want
                 .map_or(self.settings.peers_default, |want| {
@@ -197,28 +183,38 @@ impl Tracker {
                         .min(self.settings.peers_max)
                 }),
         };
-        let want = want.min(u16::try_from(most).unwrap_or(u16::MAX));
-        let place = self.batch.push(Query::Announce(Announce {
+        let announce = Announce {
             info_hash: request.info_hash,
             peer,
             other,
             peer_id: request.peer_id,
             role: request.role,
             event: request.event,
-            want,
+            want: want.min(u16::try_from(most).unwrap_or(u16::MAX)),
             families: room.families,
             peer_ids: room.peer_ids,
-        }));
-        if let Some(private) = &mut self.private {
-            private.accepted(place);
+        };
+        match &mut self.private {
+            Some(private) => private.gather(request, announce),
+            None => Ok(self.batch.push(Query::Announce(announce))),
         }
-        Ok(Place { place, too_soon })
+    }
+
+    /// Whether an announce was admitted: everybody's is by a public tracker.
+    fn outcome(&self, number: usize) -> Result<Place, Refused> {
+        match &self.private {
+            Some(private) => private.outcome(number),
+            None => Ok(Place {
+                place: number,
+                too_soon: false,
+            }),
+        }
     }
 
     /// Whether this passkey may scrape; a public tracker asks for none.
     fn admit_scrape(&self, passkey: Option<&[u8]>) -> Result<(), Refusal> {
         match &self.private {
-            Some(private) => private.user(passkey).map(drop),
+            Some(private) => private.admit_scrape(passkey),
             None => Ok(()),
         }
     }
@@ -289,19 +285,4 @@ impl Tracker {
     fn interval_secs(&mut self) -> u32 {
         self.settings.interval_secs + self.dice.u32(..=self.settings.jitter_secs)
     }
-}
-
-/// The query by which a peer leaves that has not asked for it: its session is elsewhere now.
-fn stop(info_hash: InfoHash, peer: Endpoint) -> Query {
-    Query::Announce(Announce {
-        info_hash,
-        peer,
-        other: None,
-        peer_id: PeerId([0; 20]),
-        role: Role::Leecher,
-        event: Event::Stopped,
-        want: 0,
-        families: Families::Own,
-        peer_ids: false,
-    })
 }

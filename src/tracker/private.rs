@@ -1,21 +1,31 @@
 //! Admission to a private tracker: who may announce what, and the record of it.
+//!
+//! The announces of a tick are gathered first and admitted together, step by step: users are looked
+//! up for all of them, then torrents, then sessions. What is not in the processor's cache, which on
+//! a large site is most of it, then comes from memory for many at once.
 
 use super::misses::Misses;
-use super::registry::{Reader, Registry, Standing, TorrentRecord, UserRecord};
+use super::registry::{
+    Digest, LOOKUPS, Published, Reader, Registry, Standing, TorrentRecord, UserRecord,
+};
 use super::sessions::{Admitted, Arrival, Denied, Sessions};
 use crate::account::Record;
 use crate::account::journal::{Entry, Journal};
 use crate::account::record::MAX_AGENT_BYTES;
-use crate::model::{Endpoint, Event, InfoHash, Passkey, Role, Seconds, TorrentId, UnixTime};
+use crate::cache::{Announce, Batch, Families, Query};
+use crate::model::{
+    Endpoint, Event, InfoHash, Passkey, PeerId, Role, Seconds, TorrentId, Transfer, UnixTime,
+};
 use crate::wire::{AnnounceRequest, Refusal};
 use std::io;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// What the workers of a private tracker share.
 #[derive(Clone)]
 pub struct Shared {
     /// Where the newest registry stands.
-    pub registry: Arc<super::registry::Published>,
+    pub registry: Arc<Published>,
     /// Who announces what.
     pub sessions: Arc<Sessions>,
     /// What nobody here knows of.
@@ -24,17 +34,52 @@ pub struct Shared {
     pub journal: Arc<Journal>,
 }
 
-/// One worker's share of it, and the records of its tick.
+/// One worker's share of it, and the announces of its tick.
 pub(super) struct Private {
     registry: Reader,
     sessions: Arc<Sessions>,
     misses: Arc<Misses>,
     journal: Arc<Journal>,
+    candidates: Vec<Candidate>,
+    /// Passkeys and names of programs, as candidates refer to them.
+    texts: Vec<u8>,
+    steps: Steps,
     entry: Entry,
     /// For each record of the tick: the place of its announce, and where in the entry it ends.
     accepted: Vec<(usize, usize)>,
     now: Seconds,
     time: UnixTime,
+}
+
+/// What the steps of admission hand on; each is filled and emptied by [`Private::admit`].
+#[derive(Default)]
+struct Steps {
+    users: Vec<Option<UserRecord>>,
+    torrents: Vec<Option<TorrentRecord>>,
+    known: Vec<Known>,
+    arrivals: Vec<Arrival>,
+    outcomes: Vec<Result<Admitted, Denied>>,
+}
+
+/// An announce that asks to be admitted.
+struct Candidate {
+    announce: Announce,
+    totals: Transfer,
+    left: u64,
+    digest: Digest,
+    /// In the texts.
+    passkey: Range<usize>,
+    agent: Range<usize>,
+    outcome: Result<Place, Refused>,
+}
+
+/// An announce that has been admitted.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place {
+    /// Of its answer in the batch.
+    pub(super) place: usize,
+    /// It came too soon: its client is warned, and gets no peers.
+    pub(super) too_soon: bool,
 }
 
 /// Why an announce is not served.
@@ -54,6 +99,14 @@ impl From<Refusal> for Refused {
     }
 }
 
+/// What is known of an announce whose user and torrent are good.
+#[derive(Clone, Copy)]
+struct Known {
+    candidate: usize,
+    user: UserRecord,
+    torrent: TorrentRecord,
+}
+
 impl Private {
     pub(super) fn new(shared: &Shared) -> Private {
         Private {
@@ -61,6 +114,9 @@ impl Private {
             sessions: Arc::clone(&shared.sessions),
             misses: Arc::clone(&shared.misses),
             journal: Arc::clone(&shared.journal),
+            candidates: Vec::new(),
+            texts: Vec::new(),
+            steps: Steps::default(),
             entry: Entry::default(),
             accepted: Vec::new(),
             now: Seconds::default(),
@@ -71,6 +127,8 @@ impl Private {
     /// Begins a tick.
     pub(super) fn begin(&mut self, now: Seconds, time: UnixTime) {
         self.registry.refresh();
+        self.candidates.clear();
+        self.texts.clear();
         self.entry.clear();
         self.accepted.clear();
         (self.now, self.time) = (now, time);
@@ -80,24 +138,33 @@ impl Private {
         self.registry.registry()
     }
 
-    /// The user with this passkey.
-    pub(super) fn user(&self, passkey: Option<&[u8]>) -> Result<UserRecord, Refusal> {
-        let registry = self.registry();
+    /// Whether the user with this passkey may scrape.
+    pub(super) fn admit_scrape(&self, passkey: Option<&[u8]>) -> Result<(), Refusal> {
         let passkey = passkey.ok_or(Refusal::NoPasskey)?;
-        let passkey = Passkey::new(passkey).ok_or(Refusal::UnknownPasskey)?;
-        match registry.user(&passkey) {
+        let user = Passkey::new(passkey).and_then(|passkey| self.registry().user(&passkey));
+        self.judge_user(user, passkey).map(drop)
+    }
+
+    fn judge_user(&self, user: Option<UserRecord>, passkey: &[u8]) -> Result<UserRecord, Refusal> {
+        match user {
             Some(user) if user.enabled => Ok(user),
             Some(_) => Err(Refusal::AccountDisabled),
-            None if registry.is_loaded() => {
-                self.misses.note_passkey(&passkey, self.now);
+            None if self.registry().is_loaded() => {
+                if let Some(passkey) = Passkey::new(passkey) {
+                    self.misses.note_passkey(&passkey, self.now);
+                }
                 Err(Refusal::UnknownPasskey)
             }
             None => Err(Refusal::Unavailable),
         }
     }
 
-    fn torrent(&self, info_hash: &InfoHash) -> Result<TorrentRecord, Refused> {
-        let Some(torrent) = self.registry().torrent(info_hash) else {
+    fn judge_torrent(
+        &self,
+        torrent: Option<TorrentRecord>,
+        info_hash: &InfoHash,
+    ) -> Result<TorrentRecord, Refused> {
+        let Some(torrent) = torrent else {
             self.misses.note_torrent(info_hash, self.now);
             return Err(Refusal::UnknownTorrent.into());
         };
@@ -111,69 +178,173 @@ impl Private {
         }
     }
 
-    /// Admits an announce from an endpoint, and makes its record.
-    pub(super) fn admit(
+    /// Takes an announce; returns its number in the tick.
+    pub(super) fn gather(
         &mut self,
         request: &AnnounceRequest<'_>,
-        endpoint: Endpoint,
-    ) -> Result<Admitted, Refused> {
-        let user = self.user(request.passkey)?;
-        let torrent = self.torrent(&request.info_hash)?;
-        // Whoever leaves may leave.
-        let stops = request.event == Event::Stopped;
-        let leeching = request.role != Role::Seeder;
-        if !stops && !self.registry().allows_client(&request.peer_id) {
-            return Err(Refusal::UnapprovedClient.into());
+        announce: Announce,
+    ) -> Result<usize, Refused> {
+        let passkey = request.passkey.ok_or(Refusal::NoPasskey)?;
+        if passkey.len() > Passkey::MAX_BYTES {
+            return Err(Refusal::UnknownPasskey.into());
         }
-        if !stops && leeching && !user.can_leech {
-            return Err(Refusal::NoDownloading.into());
-        }
-        let arrival = Arrival {
-            user: user.id,
-            slots: user.slots,
-            torrent: torrent.id,
-            peer_id: request.peer_id,
-            endpoint,
-            leeching,
-            event: request.event,
-        };
-        let admitted = self.sessions.arrive(&arrival, self.now);
-        let admitted = admitted.map_err(|denied| match denied {
-            Denied::NoSlotFree => Refusal::NoSlotFree,
-            Denied::TooManySessions => Refusal::TooManySessions,
-        })?;
-        self.note(request, endpoint, &user, &torrent);
-        Ok(admitted)
+        let agent = request.agent.get(..MAX_AGENT_BYTES);
+        let digest = self.registry().digest(passkey);
+        let passkey = self.text(passkey);
+        let agent = self.text(agent.unwrap_or(request.agent));
+        self.candidates.push(Candidate {
+            announce,
+            totals: request.totals,
+            left: request.left,
+            digest,
+            passkey,
+            agent,
+            outcome: Err(Refusal::Unavailable.into()),
+        });
+        Ok(self.candidates.len() - 1)
     }
 
-    fn note(
-        &mut self,
-        request: &AnnounceRequest<'_>,
-        endpoint: Endpoint,
-        user: &UserRecord,
-        torrent: &TorrentRecord,
-    ) {
-        let (multipliers, token) = self.registry().multipliers(user, torrent, self.time);
-        let agent = request.agent;
+    fn text(&mut self, text: &[u8]) -> Range<usize> {
+        let start = self.texts.len();
+        self.texts.extend_from_slice(text);
+        start..self.texts.len()
+    }
+
+    /// What has become of an announce of this tick.
+    pub(super) fn outcome(&self, number: usize) -> Result<Place, Refused> {
+        let candidate = self.candidates.get(number);
+        candidate.map_or(Err(Refusal::Unavailable.into()), |candidate| {
+            candidate.outcome
+        })
+    }
+
+    /// Admits the announces of this tick, in their order.
+    pub(super) fn admit(&mut self, batch: &mut Batch) {
+        let mut steps = std::mem::take(&mut self.steps);
+        for first in (0..self.candidates.len()).step_by(LOOKUPS) {
+            let last = self.candidates.len().min(first + LOOKUPS);
+            self.look_up(first..last, &mut steps);
+            self.arrive(&mut steps, batch);
+        }
+        self.steps = steps;
+    }
+
+    /// Looks up users and torrents of some candidates, and judges them.
+    fn look_up(&mut self, chunk: Range<usize>, steps: &mut Steps) {
+        let Steps {
+            users,
+            torrents,
+            known,
+            ..
+        } = steps;
+        let candidates = &self.candidates[chunk.clone()];
+        let registry = self.registry();
+        let digests = candidates.iter().map(|candidate| candidate.digest);
+        registry.users(digests, users);
+        let hashes = candidates
+            .iter()
+            .map(|candidate| candidate.announce.info_hash);
+        registry.torrents(hashes, torrents);
+        known.clear();
+        for (number, (user, torrent)) in chunk.zip(users.iter().zip(torrents)) {
+            match self.judge(number, *user, *torrent) {
+                Ok(good) => known.push(good),
+                Err(refused) => self.candidates[number].outcome = Err(refused),
+            }
+        }
+    }
+
+    fn judge(
+        &self,
+        number: usize,
+        user: Option<UserRecord>,
+        torrent: Option<TorrentRecord>,
+    ) -> Result<Known, Refused> {
+        let candidate = &self.candidates[number];
+        let announce = &candidate.announce;
+        let user = self.judge_user(user, &self.texts[candidate.passkey.clone()])?;
+        let torrent = self.judge_torrent(torrent, &announce.info_hash)?;
+        // Whoever leaves may leave.
+        if announce.event != Event::Stopped {
+            if !self.registry().allows_client(&announce.peer_id) {
+                return Err(Refusal::UnapprovedClient.into());
+            }
+            if announce.role != Role::Seeder && !user.can_leech {
+                return Err(Refusal::NoDownloading.into());
+            }
+        }
+        Ok(Known {
+            candidate: number,
+            user,
+            torrent,
+        })
+    }
+
+    /// Lets clients whose users and torrents are good arrive, and puts them into the batch.
+    fn arrive(&mut self, steps: &mut Steps, batch: &mut Batch) {
+        let Steps {
+            known,
+            arrivals,
+            outcomes,
+            ..
+        } = steps;
+        arrivals.clear();
+        arrivals.extend(known.iter().map(|known| {
+            let announce = &self.candidates[known.candidate].announce;
+            Arrival {
+                user: known.user.id,
+                slots: known.user.slots,
+                torrent: known.torrent.id,
+                peer_id: announce.peer_id,
+                endpoint: announce.peer,
+                leeching: announce.role != Role::Seeder,
+                event: announce.event,
+            }
+        }));
+        self.sessions.arrive_all(arrivals, self.now, outcomes);
+        for (known, outcome) in known.iter().zip(&*outcomes) {
+            let outcome = match outcome {
+                Ok(admitted) => Ok(self.accept(known, admitted, batch)),
+                Err(Denied::NoSlotFree) => Err(Refusal::NoSlotFree.into()),
+                Err(Denied::TooManySessions) => Err(Refusal::TooManySessions.into()),
+            };
+            self.candidates[known.candidate].outcome = outcome;
+        }
+    }
+
+    /// Puts an admitted announce into the batch, and makes its record.
+    fn accept(&mut self, known: &Known, admitted: &Admitted, batch: &mut Batch) -> Place {
+        let candidate = &self.candidates[known.candidate];
+        let Known { user, torrent, .. } = known;
+        let mut announce = candidate.announce;
+        for left in admitted.left.iter() {
+            batch.push(stop(announce.info_hash, left));
+        }
+        if admitted.too_soon {
+            announce.want = 0;
+        }
+        let place = batch.push(Query::Announce(announce));
+        let registry = self.registry.registry();
+        let (multipliers, token) = registry.multipliers(user, torrent, self.time);
         self.entry.push(&Record {
             time: self.time,
             user: user.id,
             torrent: torrent.id,
-            peer_id: request.peer_id,
-            endpoint,
-            totals: request.totals,
-            left: request.left,
-            event: request.event,
+            peer_id: announce.peer_id,
+            endpoint: announce.peer,
+            totals: candidate.totals,
+            left: candidate.left,
+            event: announce.event,
             multipliers,
             token,
             hide_ip: user.hide_ip,
-            agent: agent.get(..MAX_AGENT_BYTES).unwrap_or(agent),
+            agent: &self.texts[candidate.agent.clone()],
         });
-    }
-
-    /// Notes the place in the batch of the announce that was just admitted.
-    pub(super) fn accepted(&mut self, place: usize) {
         self.accepted.push((place, self.entry.mark()));
+        Place {
+            place,
+            too_soon: admitted.too_soon,
+        }
     }
 
     /// Appends the records of the tick to the journal, but for those of announces that the cache
@@ -194,4 +365,19 @@ impl Private {
         }
         Ok(())
     }
+}
+
+/// The query by which a peer leaves that has not asked for it: its session is elsewhere now.
+fn stop(info_hash: InfoHash, peer: Endpoint) -> Query {
+    Query::Announce(Announce {
+        info_hash,
+        peer,
+        other: None,
+        peer_id: PeerId([0; 20]),
+        role: Role::Leecher,
+        event: Event::Stopped,
+        want: 0,
+        families: Families::Own,
+        peer_ids: false,
+    })
 }

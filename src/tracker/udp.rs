@@ -35,7 +35,7 @@ struct Pending {
 }
 
 enum Reply {
-    /// The answer at this place of the batch.
+    /// The announce of this number in the tick; once it is answered, the place in the batch.
     Announce(usize),
     /// The answers at these places of the batch.
     Scrape(Range<usize>),
@@ -109,8 +109,7 @@ impl Packets {
         from: IpAddr,
     ) -> Result<Reply, Refused> {
         let request = udp::announce(packet, &mut self.url)?;
-        let place = tracker.announce(&request, from, ROOM)?.place;
-        Ok(Reply::Announce(place))
+        Ok(Reply::Announce(tracker.announce(&request, from, ROOM)?))
     }
 
     fn refuse(&mut self, transaction_id: [u8; 4], refusal: Refusal, reason: &str) -> Reply {
@@ -128,35 +127,35 @@ impl Packets {
             ..
         } in &mut pending
         {
-            let refusal = match reply {
-                Reply::Announce(place) => tracker.refusal(*place),
-                Reply::Scrape(places) => tracker.refusal(places.start),
+            let answered = match reply {
+                Reply::Announce(number) => answer_announce(tracker, *transaction_id, *number),
+                Reply::Scrape(places) => {
+                    self.answer_scrape(tracker, *transaction_id, places.clone())
+                }
                 Reply::Written(_) => continue,
             };
-            if let Some(refusal) = refusal {
-                *reply = self.refuse(*transaction_id, refusal, "");
-                continue;
-            }
-            match reply {
-                Reply::Announce(place) => {
-                    let interval_secs = tracker.interval_secs();
-                    let counts = tracker.batch.answer(*place).counts;
-                    if let Some(head) = tracker.batch.head_mut(*place) {
-                        udp::write_announce_head(head, *transaction_id, interval_secs, &counts);
-                    }
-                }
-                Reply::Scrape(places) => {
-                    let start = self.written.len();
-                    udp::write_scrape_head(&mut self.written, *transaction_id);
-                    for place in places.clone() {
-                        udp::write_scrape_counts(&mut self.written, &tracker.counts(place));
-                    }
-                    *reply = Reply::Written(start..self.written.len());
-                }
-                Reply::Written(_) => {}
-            }
+            *reply = answered.unwrap_or_else(|refused| {
+                self.refuse(*transaction_id, refused.refusal, tracker.reason(&refused))
+            });
         }
         self.pending = pending;
+    }
+
+    fn answer_scrape(
+        &mut self,
+        tracker: &Tracker,
+        transaction_id: [u8; 4],
+        places: Range<usize>,
+    ) -> Result<Reply, Refused> {
+        if let Some(refusal) = tracker.refusal(places.start) {
+            return Err(refusal.into());
+        }
+        let start = self.written.len();
+        udp::write_scrape_head(&mut self.written, transaction_id);
+        for place in places {
+            udp::write_scrape_counts(&mut self.written, &tracker.counts(place));
+        }
+        Ok(Reply::Written(start..self.written.len()))
     }
 
     /// How many packets are answered in this tick.
@@ -190,4 +189,22 @@ fn scrape(tracker: &mut Tracker, packet: &[u8]) -> Result<Reply, Refused> {
     let request = udp::scrape(packet)?;
     tracker.admit_scrape(request.passkey)?;
     Ok(Reply::Scrape(tracker.scrape(request.hashes)))
+}
+
+/// Writes the head of an announce answer before its peers.
+fn answer_announce(
+    tracker: &mut Tracker,
+    transaction_id: [u8; 4],
+    number: usize,
+) -> Result<Reply, Refused> {
+    let place = tracker.outcome(number)?.place;
+    if let Some(refusal) = tracker.refusal(place) {
+        return Err(refusal.into());
+    }
+    let interval_secs = tracker.interval_secs();
+    let counts = tracker.batch.answer(place).counts;
+    if let Some(head) = tracker.batch.head_mut(place) {
+        udp::write_announce_head(head, transaction_id, interval_secs, &counts);
+    }
+    Ok(Reply::Announce(place))
 }

@@ -49,6 +49,7 @@ impl Private {
     pub(in crate::server) fn start(
         config: &Config,
         drivers: &Drivers,
+        workers: usize,
         clock: Clock,
     ) -> Result<Option<Private>, StartError> {
         if config.tracker == Mode::Public {
@@ -100,6 +101,7 @@ impl Private {
         let ledger = spawn("ledger", move || ledger.run())?;
         exchange.set_threads(ledger.thread(), storage.thread());
         let sessions = Arc::new(Sessions::new(&SessionSettings {
+            workers,
             sessions_per_torrent: config.accounts.sessions_per_torrent,
             peer_lifetime_secs: config.announce.peer_lifetime.0,
             min_interval_secs: config.announce.min_interval.0,

@@ -69,6 +69,16 @@ impl<T: Numbered> Indexed<T> {
         self.entries.get(key, secret)
     }
 
+    /// See [`Map::get_all`].
+    pub(super) fn get_all<'m>(
+        &'m self,
+        keys: impl Iterator<Item = T::Key> + Clone,
+        secret: &Secret,
+        show: impl FnMut(Option<&'m T>),
+    ) {
+        self.entries.get_all(keys, secret, show);
+    }
+
     pub(super) fn get_by_number(&self, number: u64, secret: &Secret) -> Option<&T> {
         let found = self.numbers.get(&number.to_le_bytes(), secret)?;
         let place = u32::from_le_bytes(found.place);

@@ -26,6 +26,9 @@ const LEAF_MAX: usize = 64;
 /// that come and go do not split and join each time.
 const JOIN_MAX: usize = LEAF_MAX / 2;
 
+/// Keys that are looked up at once at most: as many announces as a socket gives at once.
+pub const LOOKUPS: usize = 64;
+
 /// What a map holds: a value with its key inside.
 pub(super) trait Entry: Clone {
     /// What it is found by.
@@ -113,6 +116,46 @@ impl<T: Entry> Map<T> {
                 Node::Leaf(entries) => return entries.iter().find(|entry| is(entry)),
             }
             depth += 1;
+        }
+    }
+
+    /// Looks up several keys at once, [`LOOKUPS`] at most, a level of the trie after the other: what
+    /// is not in the processor's cache comes from memory for all of them together.
+    pub(super) fn get_all<'m>(
+        &'m self,
+        keys: impl Iterator<Item = T::Key> + Clone,
+        secret: &Secret,
+        mut show: impl FnMut(Option<&'m T>),
+    ) {
+        let mut ways = [(0, &self.root); LOOKUPS];
+        let mut count = 0;
+        for ((place, _), key) in ways.iter_mut().zip(keys.clone()) {
+            *place = T::place(&key, secret);
+            count += 1;
+        }
+        let ways = &mut ways[..count];
+        for depth in 0..=MAX_DEPTH {
+            let mut deeper = false;
+            for (place, node) in &mut *ways {
+                if let Node::Branch(children) = *node {
+                    *node = &children[way(*place, depth)];
+                    deeper = true;
+                }
+            }
+            if !deeper {
+                break;
+            }
+        }
+        for (_, node) in &*ways {
+            if let Node::Leaf(entries) = node {
+                std::hint::black_box(entries.first().cloned());
+            }
+        }
+        for ((_, node), key) in ways.iter().zip(keys) {
+            show(match node {
+                Node::Leaf(entries) => entries.iter().find(|entry| entry.key() == key),
+                Node::Branch(_) => None,
+            });
         }
     }
 

@@ -18,6 +18,7 @@ mod secret;
 mod snapshot;
 mod tokens;
 
+pub use map::LOOKUPS;
 pub use published::{Published, Reader};
 pub use records::{Standing, TorrentRecord, UserRecord};
 
@@ -27,6 +28,7 @@ use clients::{ClientEntry, Clients};
 use indexed::Indexed;
 use map::{Entry, Map};
 use records::{Reason, TorrentEntry, UserEntry};
+pub use secret::Digest;
 use secret::Secret;
 use tokens::{TokenEntry, Tokens, holds};
 
@@ -106,9 +108,36 @@ impl Registry {
 
     /// The user with this passkey.
     pub fn user(&self, passkey: &Passkey) -> Option<UserRecord> {
-        let digest = self.secret.digest(passkey);
+        let digest = self.secret.digest(passkey.as_bytes());
         let entry = self.users.get(&digest, &self.secret);
         entry.map(UserEntry::record)
+    }
+
+    /// What a passkey has become in this registry, for [`Registry::users`].
+    pub fn digest(&self, passkey: &[u8]) -> Digest {
+        self.secret.digest(passkey)
+    }
+
+    /// Finds the users with these digests, [`LOOKUPS`] at most; their waits for memory are one.
+    pub fn users(
+        &self,
+        digests: impl Iterator<Item = Digest> + Clone,
+        found: &mut Vec<Option<UserRecord>>,
+    ) {
+        found.clear();
+        let show = |entry: Option<&UserEntry>| found.push(entry.map(UserEntry::record));
+        self.users.get_all(digests, &self.secret, show);
+    }
+
+    /// Finds the torrents with these info-hashes in the same way.
+    pub fn torrents(
+        &self,
+        info_hashes: impl Iterator<Item = InfoHash> + Clone,
+        found: &mut Vec<Option<TorrentRecord>>,
+    ) {
+        found.clear();
+        let show = |entry: Option<&TorrentEntry>| found.push(entry.map(TorrentEntry::record));
+        self.torrents.get_all(info_hashes, &self.secret, show);
     }
 
     /// The user with this number.

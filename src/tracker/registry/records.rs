@@ -70,7 +70,7 @@ impl UserEntry {
     pub(super) fn new(user: &User, secret: &Secret) -> UserEntry {
         let flag = |set: bool, flag: u8| if set { flag } else { 0 };
         UserEntry {
-            digest: secret.digest(&user.passkey),
+            digest: secret.digest(user.passkey.as_bytes()),
             id: user.id,
             multipliers: user.multipliers,
             slots: user.slots.unwrap_or(0),

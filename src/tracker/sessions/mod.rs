@@ -18,8 +18,11 @@ use shard::Shard;
 use std::hash::BuildHasher;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Shards: far more than workers that could meet at one.
-const SHARDS: usize = 32;
+/// Shards for each worker: enough that two seldom want the same one, few enough that each has
+/// several of the announces of a tick, which then wait for memory together.
+const SHARDS_PER_WORKER: usize = 4;
+/// Announces that are taken at once at most.
+pub const ARRIVALS: usize = super::registry::LOOKUPS;
 /// Sessions that a sweep looks at under one lock: some tens of microseconds.
 const SWEEP_SLICE: usize = 256;
 /// Sessions of one user on one torrent at most, also where any number is allowed: all of them are
@@ -83,6 +86,8 @@ impl Left {
 /// What sessions are measured by.
 #[derive(Clone, Copy, Debug)]
 pub struct SessionSettings {
+    /// Workers that will share them.
+    pub workers: usize,
     /// Clients that one user may have on one torrent; 0: any number, within
     /// [`SESSIONS_PER_TORRENT_MOST`].
     pub sessions_per_torrent: u16,
@@ -122,7 +127,7 @@ impl Sessions {
         };
         let hasher = FixedState::with_seed(settings.seed);
         Sessions {
-            shards: (0..SHARDS)
+            shards: (0..(settings.workers * SHARDS_PER_WORKER).next_power_of_two())
                 .map(|_| Mutex::new(Shard::new(hasher.clone())))
                 .collect(),
             hasher,
@@ -140,7 +145,43 @@ impl Sessions {
     /// allowed takes the place of the one at the same address that was silent for longest, which
     /// is most likely the same client before it was restarted.
     pub fn arrive(&self, arrival: &Arrival, now: Seconds) -> Result<Admitted, Denied> {
-        let mut shard = self.shard(arrival.user);
+        let shard = self.shard_of(arrival.user);
+        self.arrive_at(&mut lock(&self.shards[shard]), arrival, now)
+    }
+
+    /// Clients have announced, [`ARRIVALS`] at most; those of one user in this order. The lock of
+    /// each shard is taken once, and what is not in the processor's cache is waited for once.
+    pub fn arrive_all(
+        &self,
+        arrivals: &[Arrival],
+        now: Seconds,
+        outcomes: &mut Vec<Result<Admitted, Denied>>,
+    ) {
+        outcomes.clear();
+        outcomes.resize(arrivals.len(), Err(Denied::TooManySessions));
+        let mut turns = [(0, 0); ARRIVALS];
+        let turns = &mut turns[..arrivals.len().min(ARRIVALS)];
+        for (place, (turn, arrival)) in turns.iter_mut().zip(arrivals).enumerate() {
+            *turn = (self.shard_of(arrival.user) as u32, place as u32);
+        }
+        turns.sort_unstable();
+        for turns in turns.chunk_by(|a, b| a.0 == b.0) {
+            let mut shard = lock(&self.shards[turns[0].0 as usize]);
+            let of_turn = |turn: &(u32, u32)| &arrivals[turn.1 as usize];
+            shard.fetch(turns.iter().map(of_turn));
+            for turn in turns {
+                let outcome = self.arrive_at(&mut shard, of_turn(turn), now);
+                outcomes[turn.1 as usize] = outcome;
+            }
+        }
+    }
+
+    fn arrive_at(
+        &self,
+        shard: &mut Shard,
+        arrival: &Arrival,
+        now: Seconds,
+    ) -> Result<Admitted, Denied> {
         match arrival.event {
             Event::Stopped => Ok(shard.stop(arrival)),
             _ => shard.arrive(arrival, now, self.min_interval_secs, self.most_per_torrent),
@@ -153,7 +194,7 @@ impl Sessions {
     pub fn sweep(&self, now: Seconds, most: usize) -> usize {
         let mut swept = lock(&self.swept);
         let (mut left, mut forgotten, mut shards) = (most, 0, 0);
-        while left > 0 && shards < SHARDS {
+        while left > 0 && shards < self.shards.len() {
             let Some(shard) = self.shards.get(swept.shard) else {
                 swept.shard = 0;
                 continue;
@@ -165,7 +206,7 @@ impl Sessions {
             left -= slice;
             swept.rows = Some(rows - slice);
             if rows == slice {
-                swept.shard = (swept.shard + 1) % SHARDS;
+                swept.shard = (swept.shard + 1) % self.shards.len();
                 swept.rows = None;
                 shards += 1;
             }
@@ -183,10 +224,9 @@ impl Sessions {
         self.len() == 0
     }
 
-    fn shard(&self, user: UserId) -> MutexGuard<'_, Shard> {
-        // Other bits than those that choose a place within the tables of a shard.
-        let shard = (self.hasher.hash_one(user) >> 32) as usize % SHARDS;
-        lock(&self.shards[shard])
+    /// Other bits than those that choose a place within the tables of a shard.
+    fn shard_of(&self, user: UserId) -> usize {
+        (self.hasher.hash_one(user) >> 32) as usize & (self.shards.len() - 1)
     }
 }
 

@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use std::collections::BTreeSet;
 
 const SETTINGS: SessionSettings = SessionSettings {
+    workers: 1,
     sessions_per_torrent: 2,
     min_interval_secs: 10,
     peer_lifetime_secs: 60,
@@ -189,7 +190,7 @@ fn counts_agree(sessions: &Sessions, twin: &Twin) {
     for user in (0..USERS).map(UserId) {
         let own = twin.sessions.iter().filter(|session| session.user == user);
         let expected = (own.count(), twin.downloads(user).len());
-        let counted = sessions.shard(user).counts(user);
+        let counted = lock(&sessions.shards[sessions.shard_of(user)]).counts(user);
         assert_eq!(counted, expected, "{user:?}");
     }
 }
@@ -269,6 +270,7 @@ fn a_client_that_asks_every_minute_is_too_soon_only_in_between() {
 #[test]
 fn a_restarted_client_at_its_old_address_is_not_told_to_leave() {
     let sessions = Sessions::new(&SessionSettings {
+        workers: 1,
         sessions_per_torrent: 1,
         ..SETTINGS
     });
@@ -298,6 +300,7 @@ fn a_restarted_client_at_its_old_address_is_not_told_to_leave() {
 #[test]
 fn any_number_of_clients_has_its_bound() {
     let any = SessionSettings {
+        workers: 1,
         sessions_per_torrent: 0,
         ..SETTINGS
     };

@@ -6,7 +6,7 @@
 //! one, so nothing takes longer for a user of thousands of torrents.
 
 use super::session::{Session, family_of};
-use super::{Admitted, Arrival, Denied, Left, SESSIONS_PER_USER_MOST};
+use super::{ARRIVALS, Admitted, Arrival, Denied, Left, SESSIONS_PER_USER_MOST};
 use crate::cache::pages::Pages;
 use crate::model::{Endpoint, Event, Seconds, TorrentId, UserId};
 use foldhash::fast::FixedState;
@@ -69,6 +69,19 @@ impl Shard {
         self.sessions.len()
     }
 
+    /// Brings what these announces will look at into the processor's cache, all at once: first the
+    /// places in the index, then the rows.
+    pub(super) fn fetch<'a>(&self, arrivals: impl Iterator<Item = &'a Arrival>) {
+        let mut rows = [None; ARRIVALS];
+        for (row, arrival) in rows.iter_mut().zip(arrivals) {
+            let pair = self.pair(arrival.user, arrival.torrent);
+            *row = self.index.iter_hash(pair.hash).next().copied();
+        }
+        for row in rows.iter().flatten() {
+            std::hint::black_box(self.sessions.get(*row as usize).leeching);
+        }
+    }
+
     pub(super) fn stop(&mut self, arrival: &Arrival) -> Admitted {
         let pair = self.pair(arrival.user, arrival.torrent);
         let found = self.find(pair, arrival);
@@ -93,8 +106,8 @@ impl Shard {
     ) -> Result<Admitted, Denied> {
         let pair = self.pair(arrival.user, arrival.torrent);
         let found = self.find(pair, arrival);
-        let usage = self.usage(arrival.user);
-        if arrival.leeching && !found.downloads && !has_slot(arrival.slots, usage) {
+        let wants_slot = arrival.leeching && !found.downloads && arrival.slots.is_some();
+        if wants_slot && !has_slot(arrival.slots, self.usage(arrival.user)) {
             return Err(Denied::NoSlotFree);
         }
         let mut too_soon = false;
@@ -110,6 +123,7 @@ impl Shard {
                 true => Some(found.ghost.ok_or(Denied::TooManySessions)?),
                 false => None,
             };
+            let usage = self.usage(arrival.user);
             if ghost.is_none() && usage.sessions >= SESSIONS_PER_USER_MOST {
                 return Err(Denied::TooManySessions);
             }

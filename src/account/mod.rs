@@ -17,6 +17,8 @@ pub mod ledger;
 pub mod record;
 pub mod sessions;
 mod suspicion;
+#[cfg(test)]
+mod testing;
 
 pub use books::Books;
 pub use record::Record;

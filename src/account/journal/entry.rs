@@ -78,8 +78,9 @@ impl Entry {
         }
     }
 
-    /// Length and check are written; then these are the bytes to append.
-    pub(super) fn seal(&mut self, seed: u32) -> &[u8] {
+    /// Length and check are written; then these are the bytes to append to the journal with this
+    /// seed.
+    pub fn seal(&mut self, seed: u32) -> &[u8] {
         let length = (self.bytes.len() - HEAD_BYTES) as u32;
         let length = length.to_le_bytes();
         let check = check(seed, length, &self.bytes[HEAD_BYTES..]);
@@ -129,6 +130,11 @@ pub fn next(bytes: &[u8], seed: u32) -> Next<'_> {
     let Some(body) = rest.get(..length) else {
         return Next::Partial;
     };
+    // Before the check: a search for the next whole entry would else spend its time on checks of
+    // what is none.
+    if !matches!(body, [RECORDS, ..] | [CUT]) {
+        return Next::Damaged;
+    }
     if check(seed, [a, b, c, d], body) != u32::from_le_bytes([e, f, g, h]) {
         return Next::Damaged;
     }

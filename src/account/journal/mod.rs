@@ -146,13 +146,19 @@ impl Journal {
                 std::mem::take(&mut appending.full),
             )
         };
-        for full in &full {
-            full.sync_data()?;
-        }
-        if !full.is_empty() {
-            segments::sync_folder(&self.folder)?;
+        if let Err(error) = self.sync_full(&full) {
+            self.lock().full.extend(full);
+            return Err(error);
         }
         file.sync_data()
+    }
+
+    fn sync_full(&self, full: &[File]) -> io::Result<()> {
+        full.iter().try_for_each(File::sync_data)?;
+        match full {
+            [] => Ok(()),
+            _ => segments::sync_folder(&self.folder),
+        }
     }
 
     /// Removes the segments that end before a position.
@@ -200,8 +206,10 @@ fn lock(folder: &Path) -> io::Result<File> {
 fn end(folder: &Path, seed: u32, last: Option<&Segment>) -> io::Result<u64> {
     let Some(last) = last else { return Ok(0) };
     let mut reader = Reader::new(folder.to_owned(), seed, last.start);
-    while reader.next(u64::MAX, &mut |_, _| {})? {}
-    Ok(reader.position())
+    // Not the reader's position: it may have given up a part of what follows.
+    let mut whole = last.start;
+    while reader.next(u64::MAX, &mut |_, end| whole = end)? {}
+    Ok(whole)
 }
 
 /// The name of the journal in a folder; a new one gets one.

@@ -91,14 +91,25 @@ impl Reader {
     /// Passes over what is damaged, to the next whole entry of the segment; returns whether there
     /// is one.
     fn pass_over(&mut self, end: u64) -> io::Result<bool> {
-        while self.buffer.len() - self.used < 2 * MAX_ENTRY_BYTES && self.read_more(end)? > 0 {}
-        let Some(skip) = entry::skip(&self.buffer[self.used..], self.seed) else {
-            return Ok(false);
-        };
-        self.used += skip;
-        self.position += skip as u64;
-        self.lost += skip as u64;
-        Ok(true)
+        loop {
+            while self.buffer.len() - self.used < 2 * MAX_ENTRY_BYTES && self.read_more(end)? > 0 {}
+            let bytes = &self.buffer[self.used..];
+            if let Some(skip) = entry::skip(bytes, self.seed) {
+                self.give_up(skip);
+                return Ok(true);
+            }
+            if bytes.len() < 2 * MAX_ENTRY_BYTES {
+                return Ok(false);
+            }
+            // An entry that begins in the first half would be there to its end.
+            self.give_up(MAX_ENTRY_BYTES);
+        }
+    }
+
+    fn give_up(&mut self, bytes: usize) {
+        self.used += bytes;
+        self.position += bytes as u64;
+        self.lost += bytes as u64;
     }
 
     /// Opens the segment in which the position lies, or the first one behind it.

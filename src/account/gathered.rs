@@ -50,7 +50,7 @@ impl Gathered {
         sums.credited = sums.credited.plus(credited);
     }
 
-    /// The history of a user with a torrent, to be added to. `started` is kept of the first.
+    /// The history of a user with a torrent, to be added to; a new one begins at `started`.
     pub fn history(
         &mut self,
         user: UserId,
@@ -65,11 +65,6 @@ impl Gathered {
             last: started,
             ..HistoryDelta::default()
         })
-    }
-
-    /// Whether something of a user with a torrent has been gathered.
-    pub fn has_history(&self, user: UserId, torrent: TorrentId) -> bool {
-        self.history.contains_key(&(user, torrent))
     }
 
     /// A torrent's sums, to be added to.
@@ -94,13 +89,18 @@ impl Gathered {
         self.forgotten.insert(key);
     }
 
-    /// Notes an event; its amount is added to that of one that is there already.
+    /// Notes an event; its amount is added to that of one that is there already, or a higher speed
+    /// replaces it.
     pub fn event(&mut self, event: EventRow) {
         let key = (event.kind, event.key);
+        let merged = |before: u64| match event.kind {
+            EventKind::ImplausibleSpeed => before.max(event.amount),
+            _ => before.saturating_add(event.amount),
+        };
         self.events
             .entry(key)
-            .and_modify(|before| before.amount = before.amount.saturating_add(event.amount))
-            .or_insert(event);
+            .and_modify(|before| before.amount = merged(before.amount))
+            .or_insert_with(|| event.clone());
     }
 
     /// Makes a batch of it: rows in the order of their keys, states as they are now.

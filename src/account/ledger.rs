@@ -14,8 +14,8 @@ use super::gathered::{Counts, Gathered};
 use super::record::{MAX_AGENT_BYTES, Record};
 use super::sessions::{Session, Sessions, State};
 use super::suspicion;
-use crate::model::{Endpoint, Event, TorrentId, Transfer, UnixTime};
-use crate::storage::{Commit, EventKind, EventRow};
+use crate::model::{Endpoint, Event, TorrentId, Transfer, UnixTime, UserId};
+use crate::storage::{Commit, EventKind, EventRow, HistoryDelta};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -94,8 +94,8 @@ impl Ledger {
         });
         if record.event == Event::Stopped && known.is_none() {
             // Nothing is known that could be ended.
-            let history = self.gathered.history(key.user, key.torrent, record.time);
-            history.announces = history.announces.saturating_add(1);
+            let agent = self.agent(record.agent);
+            self.history(record, &agent);
             return;
         }
         let place = known.unwrap_or_else(|| self.begin(record));
@@ -121,6 +121,7 @@ impl Ledger {
             baseline: record.totals,
             left: record.left,
             state: State::Gone,
+            said: State::Gone,
             completed,
             started: record.time,
             last: record.time,
@@ -148,7 +149,7 @@ impl Ledger {
         let snatched = record.event == Event::Completed && !session.completed;
         let suspicious = suspicion::mismatch(&session.agent, &agent, &record.peer_id);
         let rates = per_second(raw, gap_secs);
-        let before = session.state;
+        let (before, said) = (session.state, session.said);
         let after = match record.event {
             Event::Stopped => State::Gone,
             _ if record.is_seeder() => State::Seeding,
@@ -158,20 +159,21 @@ impl Ledger {
         let Some(session) = self.sessions.get_mut(place) else {
             return;
         };
-        if before == State::Seeding && time.is_credited {
-            session.seeded_until = record.time;
+        if said == State::Seeding && time.is_credited {
+            session.seeded_until = session.seeded_until.max(record.time);
         }
-        if before == State::Leeching && time.is_credited {
-            session.leeched_until = record.time;
+        if said == State::Leeching && time.is_credited {
+            session.leeched_until = session.leeched_until.max(record.time);
         }
         session.baseline = baseline;
         session.endpoint = record.endpoint;
         session.hide_ip = record.hide_ip;
         session.left = record.left;
         session.state = after;
+        session.said = after;
         session.completed |= record.event == Event::Completed;
         session.last = session.last.max(record.time);
-        session.announces += 1;
+        session.announces = session.announces.saturating_add(1);
         session.rates = rates;
         if !agent.is_empty() {
             session.agent = agent;
@@ -207,7 +209,7 @@ impl Ledger {
 
     /// The time that is to be credited.
     fn time(&self, session: &Session, record: &Record<'_>) -> Time {
-        let goes_on = match session.state {
+        let goes_on = match session.said {
             State::Seeding => record.is_seeder(),
             State::Leeching => true,
             State::Gone => false,
@@ -215,7 +217,7 @@ impl Ledger {
         if !goes_on || record.time.since(session.last) > self.rules.longest_gap_secs {
             return Time::default();
         }
-        let is_seeding = session.state == State::Seeding;
+        let is_seeding = session.said == State::Seeding;
         let pair = self.sessions.of_pair(record.user, record.torrent);
         let until = pair.map(|other| match is_seeding {
             true => other.seeded_until,
@@ -243,21 +245,15 @@ impl Ledger {
         if raw != Transfer::default() {
             self.gathered.credit(record.user, raw, credited);
         }
-        let (active, seeder) = self.pair_state(record);
-        let history = self
-            .gathered
-            .history(record.user, record.torrent, record.time);
+        let history = self.history(record, agent);
         history.credited = history.credited.plus(credited);
         history.raw = history.raw.plus(raw);
-        history.seed_seconds += u64::from(time.seed_seconds);
-        history.leech_seconds += u64::from(time.leech_seconds);
-        history.announces = history.announces.saturating_add(1);
-        history.last = history.last.max(record.time);
-        history.left = record.left;
-        history.client = record.totals;
-        (history.active, history.seeder) = (active, seeder);
-        if *history.agent != *agent {
-            history.agent = agent.into();
+        let seconds = [time.seed_seconds, time.leech_seconds].map(u64::from);
+        history.seed_seconds = history.seed_seconds.saturating_add(seconds[0]);
+        history.leech_seconds = history.leech_seconds.saturating_add(seconds[1]);
+        if snatched {
+            history.snatches = history.snatches.saturating_add(1);
+            history.completed.get_or_insert(record.time);
         }
         let torrent = self.gathered.torrent(record.torrent);
         torrent.balance = torrent
@@ -268,18 +264,32 @@ impl Ledger {
             torrent.last_seeded = torrent.last_seeded.max(record.time);
         }
         if snatched {
-            torrent.snatches += 1;
-            let history = self
-                .gathered
-                .history(record.user, record.torrent, record.time);
-            history.snatches += 1;
-            history.completed.get_or_insert(record.time);
+            torrent.snatches = torrent.snatches.saturating_add(1);
         }
     }
 
+    /// How a user stands with a torrent after an announce, to be added to.
+    fn history(&mut self, record: &Record<'_>, agent: &str) -> &mut HistoryDelta {
+        let (user, torrent) = (record.user, record.torrent);
+        let (active, seeder) = self.pair_state(user, torrent);
+        let history = self.gathered.history(user, torrent, record.time);
+        if history.announces == 0 {
+            history.started = record.time;
+        }
+        history.announces = history.announces.saturating_add(1);
+        history.last = history.last.max(record.time);
+        history.left = record.left;
+        history.client = record.totals;
+        (history.active, history.seeder) = (active, seeder);
+        if *history.agent != *agent {
+            history.agent = agent.into();
+        }
+        history
+    }
+
     /// Whether a session of the user with the torrent is there, and whether one seeds.
-    fn pair_state(&self, record: &Record<'_>) -> (bool, bool) {
-        let pair = self.sessions.of_pair(record.user, record.torrent);
+    fn pair_state(&self, user: UserId, torrent: TorrentId) -> (bool, bool) {
+        let pair = self.sessions.of_pair(user, torrent);
         pair.fold((false, false), |(active, seeder), session| {
             (
                 active || session.state != State::Gone,
@@ -331,10 +341,11 @@ impl Ledger {
         }
         let bytes = &bytes[..bytes.len().min(MAX_AGENT_BYTES)];
         let text = String::from_utf8_lossy(bytes);
-        if let Some(agent) = self.agents.get(&*text) {
+        let text = cut(&text);
+        if let Some(agent) = self.agents.get(text) {
             return Arc::clone(agent);
         }
-        let agent: Arc<str> = (&*text).into();
+        let agent: Arc<str> = text.into();
         if self.agents.len() < MAX_AGENTS {
             self.agents.insert(Arc::clone(&agent));
         }
@@ -395,23 +406,25 @@ impl Ledger {
         if before == State::Gone {
             return;
         }
-        let was_clean = !std::mem::replace(&mut session.dirty, true);
-        let (left, client) = (session.left, session.baseline);
-        let agent = Arc::clone(&session.agent);
-        if was_clean {
+        if !std::mem::replace(&mut session.dirty, true) {
             self.gathered.changed(key);
         }
         self.move_count(key.torrent, before, State::Gone);
-        let pair = || self.sessions.of_pair(key.user, key.torrent);
-        let active = pair().any(|session| session.state != State::Gone);
-        let seeder = pair().any(|session| session.state == State::Seeding);
-        let is_new = !self.gathered.has_history(key.user, key.torrent);
-        let history = self.gathered.history(key.user, key.torrent, last);
-        if is_new {
-            (history.left, history.client, history.agent) = (left, client, (*agent).into());
-        }
+        let (user, torrent) = (key.user, key.torrent);
+        let (active, seeder) = self.pair_state(user, torrent);
+        let history = self.gathered.history(user, torrent, last);
         (history.active, history.seeder) = (active, seeder);
-        self.gathered.torrent(key.torrent);
+        // What replaces must not go back to what an earlier session said.
+        let pair = self.sessions.of_pair(user, torrent);
+        if history.announces == 0
+            && let Some(latest) = pair.max_by_key(|session| (session.last, session.key))
+        {
+            (history.started, history.last) = (latest.last, latest.last);
+            history.left = latest.left;
+            history.client = latest.baseline;
+            history.agent = (*latest.agent).into();
+        }
+        self.gathered.torrent(torrent);
     }
 
     /// Puts back a session of a checkpoint.
@@ -433,6 +446,15 @@ impl Ledger {
     }
 }
 
+/// The front of a client's name that is kept: bytes that are no text take more room as text.
+fn cut(text: &str) -> &str {
+    let mut end = text.len().min(MAX_AGENT_BYTES);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
+}
+
 fn per_second(raw: Transfer, secs: u32) -> Transfer {
     let secs = u64::from(secs.max(1));
     Transfer {
@@ -440,3 +462,11 @@ fn per_second(raw: Transfer, secs: u32) -> Transfer {
         downloaded: raw.downloaded / secs,
     }
 }
+
+#[cfg(test)]
+#[path = "ledger_state_tests.rs"]
+mod state_tests;
+
+#[cfg(test)]
+#[path = "ledger_tests.rs"]
+mod tests;

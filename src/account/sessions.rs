@@ -35,6 +35,9 @@ pub struct Session {
     pub left: u64,
     /// What it does.
     pub state: State,
+    /// What it did as it last announced: time is credited by what was announced alone, not by when
+    /// a sweep found it gone.
+    pub said: State,
     /// A download it has finished has been counted, or there was nothing to download.
     pub completed: bool,
     /// The first announce.

@@ -149,7 +149,8 @@ pub struct HistoryDelta {
     pub announces: u64,
     /// Added: finished downloads.
     pub snatches: u64,
-    /// The first announce of this stretch; it stays that of the first stretch.
+    /// The first announce of this stretch, or the last before it if there is none; it stays that of
+    /// the first stretch.
     pub started: UnixTime,
     /// The last announce; replaces.
     pub last: UnixTime,
@@ -247,7 +248,7 @@ pub enum EventKind {
     Completed,
     /// A token was used. The amount: bytes downloaded under it, before multipliers.
     TokenUsed,
-    /// Faster than the configuration believes. The amount: bytes a second.
+    /// Faster than the configuration believes. The amount: bytes a second, the most of this stretch.
     ImplausibleSpeed,
     /// The client's name does not fit its peer id, or has changed. The amount: how often.
     ClientMismatch,

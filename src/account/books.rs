@@ -83,3 +83,7 @@ impl Books {
         self.ledger.sweep(now, most);
     }
 }
+
+#[cfg(test)]
+#[path = "books_tests.rs"]
+mod tests;

@@ -99,3 +99,7 @@ pub fn load(from: &mut dyn Read, rules: Rules, seed: u64) -> Result<Books, Block
         records: head.records,
     })
 }
+
+#[cfg(test)]
+#[path = "checkpoint_tests.rs"]
+mod tests;

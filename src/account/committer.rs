@@ -99,3 +99,7 @@ impl Committer {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "committer_tests.rs"]
+mod tests;

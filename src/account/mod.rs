@@ -19,6 +19,8 @@ pub mod sessions;
 mod suspicion;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod twin;
 
 pub use books::Books;
 pub use record::Record;

@@ -1,5 +1,7 @@
 //! What the fuzz targets share.
 
+pub mod accounts;
+pub mod announced;
 pub mod bencode;
 pub mod model;
 
@@ -46,7 +48,7 @@ pub fn tracker(settings: &Settings, max_peers: u64, queries: &[Query]) -> Tracke
         batch.push(*query);
     }
     open().run(&mut batch, NOW).expect("memory is always there");
-    Tracker::new(settings.clone(), open(), 0)
+    Tracker::new(settings.clone(), open(), None, 0)
 }
 
 /// When every run of a tracker takes place.

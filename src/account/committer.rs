@@ -19,6 +19,8 @@ pub enum Outcome {
 pub struct Committer {
     /// The position is known to be where the batch begins: nothing has gone wrong since the last.
     is_sure: bool,
+    /// The batch as far as it is not refused, so that rows are told of once.
+    trimmed: Option<Commit>,
 }
 
 /// What is told on the way.
@@ -44,7 +46,10 @@ impl Committer {
         batch: &Commit,
         note: &mut dyn FnMut(Note<'_>),
     ) -> Outcome {
-        let mut batch = Cow::Borrowed(batch);
+        let mut batch = match self.trimmed.take() {
+            Some(trimmed) if trimmed.to == batch.to => Cow::Owned(trimmed),
+            _ => Cow::Borrowed(batch),
+        };
         if !std::mem::take(&mut self.is_sure) {
             match storage.position(writer) {
                 Ok(position) if position == batch.from => {}
@@ -60,7 +65,7 @@ impl Committer {
                     batch.to_mut().from = position;
                 }
                 Ok(position) => return Outcome::Stuck(StorageError::Moved(position)),
-                Err(error) => return self.failed(error),
+                Err(error) => return self.failed(error, batch),
             }
         }
         loop {
@@ -82,12 +87,15 @@ impl Committer {
                         return Outcome::Stuck(StorageError::Rows(rows));
                     }
                 }
-                Err(error) => return self.failed(error),
+                Err(error) => return self.failed(error, batch),
             }
         }
     }
 
-    fn failed(&mut self, error: StorageError) -> Outcome {
+    fn failed(&mut self, error: StorageError, batch: Cow<'_, Commit>) -> Outcome {
+        if let Cow::Owned(trimmed) = batch {
+            self.trimmed = Some(trimmed);
+        }
         match error {
             // The next attempt begins with a look at the position.
             StorageError::Retry(_) | StorageError::Moved(_) | StorageError::CursorGone => {

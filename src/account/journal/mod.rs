@@ -128,6 +128,16 @@ impl Journal {
         Ok(end)
     }
 
+    /// Begins a segment at a position beyond the end: what lay between has been lost.
+    pub fn begin_at(&self, position: u64) -> io::Result<()> {
+        let mut appending = self.lock();
+        if position > self.end() {
+            self.begin_segment(&mut appending, position)?;
+            self.end.store(position, Ordering::Release);
+        }
+        Ok(())
+    }
+
     fn begin_segment(&self, appending: &mut Appending, start: u64) -> io::Result<()> {
         let segment = Segment::at(&self.folder, start);
         let file = open(&segment.path)?;

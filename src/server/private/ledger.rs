@@ -155,6 +155,8 @@ impl Work {
     /// Writes the books beside the old ones, puts them in their place, and lets go of what is no
     /// longer needed of the journal; returns the bytes written.
     fn checkpoint(&self) -> io::Result<u64> {
+        // After a power cut the journal must not end before the books do.
+        self.journal.sync()?;
         let path = self.journal.folder().join(CHECKPOINT_FILE);
         let bytes = files::replace(&path, &mut |to| checkpoint::save(&self.books, to))?;
         self.journal.forget_before(self.books.applied())?;

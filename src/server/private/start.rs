@@ -6,7 +6,7 @@ use super::storage::{self, DIRECTORY_FILE, First};
 use crate::account::blocks::BlockError;
 use crate::account::books::Books;
 use crate::account::checkpoint;
-use crate::account::journal::Journal;
+use crate::account::journal::{Body, Journal};
 use crate::account::ledger::Rules;
 use crate::config::{Config, Mode};
 use crate::drivers::Drivers;
@@ -211,16 +211,21 @@ fn books(config: &Config, journal: &Journal) -> Result<Books, StartError> {
         Err(error) => return Err(StartError::Journal { path, error }),
     };
     let from = books.applied();
+    let at_folder = |error| StartError::Journal {
+        path: journal.folder().to_owned(),
+        error,
+    };
+    if journal.end() < from {
+        warn!(
+            "journal: it ends {} bytes before its checkpoint",
+            from - journal.end()
+        );
+        journal.begin_at(from).map_err(at_folder)?;
+    }
     let mut reader = journal.read(from);
     let end = journal.end();
-    let follow = &mut |body: crate::account::journal::Body<'_>, end| books.follow(body, end);
-    while reader
-        .next(end, follow)
-        .map_err(|error| StartError::Journal {
-            path: journal.folder().to_owned(),
-            error,
-        })?
-    {}
+    let follow = &mut |body: Body<'_>, end| books.follow(body, end);
+    while reader.next(end, follow).map_err(at_folder)? {}
     tell(journal, from, reader.lost(), &books);
     Ok(books)
 }

@@ -10,18 +10,17 @@
 //! Everything follows from the records in their order: a replay says the same. [`Ledger::sweep`]
 //! alone goes by the clock, and changes nothing but states.
 
-use super::gathered::{Counts, Gathered};
-use super::record::{MAX_AGENT_BYTES, Record};
-use super::sessions::{Session, Sessions, State};
-use super::suspicion;
+mod presence;
+
+use crate::account::gathered::{Counts, Gathered};
+use crate::account::record::{MAX_AGENT_BYTES, Record};
+use crate::account::sessions::{Session, Sessions, State};
+use crate::account::suspicion;
 use crate::model::{Endpoint, Event, TorrentId, Transfer, UnixTime, UserId};
 use crate::storage::{Commit, EventKind, EventRow, HistoryDelta};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-/// Seconds by which a session's totals outlive their lifetime in memory: whether they still count
-/// is told by the records alone, in which the clock may be a little behind.
-const FORGET_SLACK_SECS: u32 = 3600;
 /// Names of programs that are shared by sessions; of more, each session has its own.
 const MAX_AGENTS: usize = 4096;
 
@@ -371,79 +370,6 @@ impl Ledger {
             self.counts.remove(&torrent);
         }
     }
-
-    /// Looks at the next `most` sessions, and notes which are gone and which can be forgotten.
-    pub fn sweep(&mut self, now: UnixTime, most: usize) {
-        for place in self.sessions.slice(most) {
-            let Some(session) = self.sessions.get(place) else {
-                continue;
-            };
-            let silent_secs = now.since(session.last);
-            let Rules {
-                session_lifetime_secs,
-                peer_lifetime_secs,
-                ..
-            } = self.rules;
-            if silent_secs > session_lifetime_secs.saturating_add(FORGET_SLACK_SECS) {
-                let key = session.key;
-                self.leave(place);
-                self.sessions.remove(place);
-                self.gathered.forgot(key);
-            } else if session.state != State::Gone && silent_secs > peer_lifetime_secs {
-                self.leave(place);
-            }
-        }
-        self.sessions.shrink();
-    }
-
-    /// Notes that a session is gone; its totals are remembered.
-    fn leave(&mut self, place: u32) {
-        let Some(session) = self.sessions.get_mut(place) else {
-            return;
-        };
-        let before = std::mem::replace(&mut session.state, State::Gone);
-        let (key, last) = (session.key, session.last);
-        if before == State::Gone {
-            return;
-        }
-        if !std::mem::replace(&mut session.dirty, true) {
-            self.gathered.changed(key);
-        }
-        self.move_count(key.torrent, before, State::Gone);
-        let (user, torrent) = (key.user, key.torrent);
-        let (active, seeder) = self.pair_state(user, torrent);
-        let history = self.gathered.history(user, torrent, last);
-        (history.active, history.seeder) = (active, seeder);
-        // What replaces must not go back to what an earlier session said.
-        let pair = self.sessions.of_pair(user, torrent);
-        if history.announces == 0
-            && let Some(latest) = pair.max_by_key(|session| (session.last, session.key))
-        {
-            (history.started, history.last) = (latest.last, latest.last);
-            history.left = latest.left;
-            history.client = latest.baseline;
-            history.agent = (*latest.agent).into();
-        }
-        self.gathered.torrent(torrent);
-    }
-
-    /// Puts back a session of a checkpoint.
-    pub fn restore(&mut self, mut session: Session) {
-        if self.sessions.find(&session.key).is_some() {
-            return;
-        }
-        session.agent = self.agent(session.agent.as_bytes());
-        self.move_count(session.key.torrent, State::Gone, session.state);
-        if session.dirty {
-            self.gathered.changed(session.key);
-        }
-        self.sessions.insert(session);
-    }
-
-    /// Puts back what a checkpoint says had been gathered.
-    pub fn restore_sums(&mut self, sums: Commit) {
-        self.gathered.put_back(sums);
-    }
 }
 
 /// The front of a client's name that is kept: bytes that are no text take more room as text.
@@ -464,9 +390,7 @@ fn per_second(raw: Transfer, secs: u32) -> Transfer {
 }
 
 #[cfg(test)]
-#[path = "ledger_state_tests.rs"]
 mod state_tests;
 
 #[cfg(test)]
-#[path = "ledger_tests.rs"]
 mod tests;

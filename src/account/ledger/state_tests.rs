@@ -3,6 +3,7 @@
 use super::super::testing::{
     RULES, completed, leecher, moment, moved, of_user, other, seeder, stopped, v6, with,
 };
+use super::presence::FORGET_SLACK_SECS;
 use super::*;
 use crate::storage::HistoryDelta;
 

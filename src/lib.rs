@@ -5,8 +5,9 @@
 //! ```text
 //!  6  main  cli      arguments, configuration file, logging, exit code; users and torrents by hand
 //!  5  server/        threads, the mio loop, sockets, connections, timers; drivers by name
-//!  4  tracker/       requests become queries, answers become replies; UDP connection ids
-//!  2  cache/         swarms
+//!  4  tracker/       requests become queries, answers become replies; who may; connection ids
+//!  3  account/       records of announces, journal, ledger, batches for the storage
+//!  2  cache/         swarms          storage/   drivers of the web application's data store
 //!  1  wire/          bytes to borrowed views, replies to bytes
 //!  0  model  config  sys
 //! ```
@@ -22,6 +23,11 @@
 //! shard. The *timer* sweeps expired peers in slices and writes the snapshot. The *main* thread
 //! waits for a signal.
 //!
+//! A private tracker has two more. The *ledger* follows the journal to which the workers append,
+//! syncs it, and keeps the books. The *storage* thread owns the web application's data store: it
+//! commits batches, loads the directory, and looks up what is unknown. It may block, and nobody
+//! waits for it.
+//!
 //! # One announce, from packet to packet
 //!
 //! A tick of a worker (`server/worker.rs`) takes what every ready socket holds, and ends with all
@@ -34,17 +40,27 @@
 //!    [`wire::query::announce`].
 //! 2. [`tracker::Tracker`] makes a fixed-size [`cache::Announce`] of it, pushes that into the
 //!    [`cache::Batch`] of the tick, and a pending reply remembers its place.
+//!    A private tracker gathers announces first; users, torrents and sessions are then looked up
+//!    for all of them together (`tracker/private.rs`).
 //! 3. **Run.** [`cache::Cache::run`] answers the whole batch: each shard is locked once, the swarm
 //!    changes, and the peers are copied out in the bytes in which they are sent.
-//! 4. **Answer and send.** The head of a UDP reply is written into the room before its peers, and
+//! 4. **Record.** What a private tracker has accepted is appended to the [`account::journal`], in
+//!    one write.
+//! 5. **Answer and send.** The head of a UDP reply is written into the room before its peers, and
 //!    one `sendmmsg` takes them all. HTTP answers of a connection go out in one write.
 //!
 //! Once warm, no request allocates.
 //!
+//! # What an announce means
+//!
+//! [`account::Books`] follow the journal; the [`account::ledger`] turns records into sums and states.
+//! Every few seconds what is gathered becomes a [`storage::Commit`], which
+//! [`storage::Storage::commit`] writes in one transaction with the position it reaches.
+//!
 //! # As a library
 //!
-//! [`run`] is all that `main` does. [`Server`] is for programs that do more, and
-//! [`Drivers::with_cache`] for those that bring a cache of their own:
+//! [`run`] is all that `main` does. [`Server`] is for programs that do more, [`Drivers::with_cache`]
+//! and [`Drivers::with_storage`] for those that bring a cache or a data store of their own:
 //!
 //! ```no_run
 //! use chihaya::{Drivers, config::Config};

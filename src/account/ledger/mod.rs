@@ -142,7 +142,9 @@ impl Ledger {
             return;
         };
         let is_new = session.announces == 0;
-        let (raw, baseline) = self.growth(session, record);
+        let growth = record.totals.since(session.baseline);
+        let is_late = growth.is_none() && self.is_late_twin(session, record);
+        let raw = growth.unwrap_or_default();
         let time = self.time(session, record);
         let gap_secs = record.time.since(session.last);
         let snatched = record.event == Event::Completed && !session.completed;
@@ -164,8 +166,10 @@ impl Ledger {
         if said == State::Leeching && time.is_credited {
             session.leeched_until = session.leeched_until.max(record.time);
         }
-        session.baseline = baseline;
-        session.endpoint = record.endpoint;
+        if !is_late {
+            session.baseline = record.totals;
+            session.endpoint = record.endpoint;
+        }
         session.hide_ip = record.hide_ip;
         session.left = record.left;
         session.state = after;
@@ -189,16 +193,9 @@ impl Ledger {
         }
     }
 
-    /// What is to be credited, and what to go on from.
-    fn growth(&self, session: &Session, record: &Record<'_>) -> (Transfer, Transfer) {
-        match record.totals.since(session.baseline) {
-            Some(growth) => (growth, record.totals),
-            // A client with two families announces over both at once, in any order.
-            None if self.is_late_twin(session, record) => (Transfer::default(), session.baseline),
-            None => (Transfer::default(), record.totals),
-        }
-    }
-
+    /// Whether totals that went down are only late: a client with two families announces over both
+    /// at once, in any order. The session stays at the family it was at, so that the same announce
+    /// is still late when it comes again, because its answer was lost.
     fn is_late_twin(&self, session: &Session, record: &Record<'_>) -> bool {
         let is_v4 = |endpoint: &Endpoint| matches!(endpoint, Endpoint::V4(_));
         is_v4(&session.endpoint) != is_v4(&record.endpoint)

@@ -86,6 +86,16 @@ fn growth_is_credited() {
             (10, 0),
         ),
         (
+            "as late, and again, for want of an answer",
+            &[
+                first,
+                v6(leecher(1, 490, 600)),
+                v6(leecher(2, 490, 600)),
+                leecher(1800, 510, 600),
+            ],
+            (10, 0),
+        ),
+        (
             "as late as it can be",
             &[first, v6(leecher(900, 490, 600)), leecher(1800, 510, 600)],
             (10, 0),

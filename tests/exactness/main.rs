@@ -1,0 +1,296 @@
+//! The exactness of a private tracker: thousands of clients with known totals announce while it is
+//! killed again and again, and its storage fails, hangs, and loses answers. In the end the
+//! database must hold exactly what they have moved, finished and seeded: every announce that was
+//! answered counts once, none that was not counts more than once.
+//!
+//! The tracker is this program itself, in a process of its own ([`the_tracker`]), so that it can be
+//! killed. `tests/exactness.sh` runs the same for as long as you like.
+#![cfg(feature = "sqlite")]
+
+mod away;
+mod check;
+mod client;
+mod crowd;
+mod http;
+mod process;
+mod site;
+mod tracker;
+
+use check::{Check, compare};
+use client::Client;
+use crowd::{Crowd, Shared};
+use fastrand::Rng;
+use process::{FOLDER_VARIABLE, Tracker};
+use rusqlite::TransactionBehavior;
+use site::Site;
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+use tracker::{DEEDS_FILE, WELL, any_mood};
+
+/// Threads of clients.
+const CROWDS: usize = 3;
+/// Sessions of one user with one torrent; of more, a tracker sends the last away.
+const SESSIONS: u32 = 3;
+/// The smallest journal that can be configured: segments are ended and checkpoints made often.
+const JOURNAL_MAX: u64 = 64 << 10;
+
+/// Not a test: what runs when a test starts this program as its tracker.
+#[test]
+fn the_tracker() {
+    if let Some(folder) = std::env::var_os(FOLDER_VARIABLE) {
+        tracker::serve(Path::new(&folder));
+    }
+}
+
+/// A number of the environment, for long runs.
+fn setting(name: &str) -> Option<u64> {
+    let text = std::env::var(format!("EXACTNESS_{name}")).ok()?;
+    Some(
+        text.parse()
+            .unwrap_or_else(|_| panic!("EXACTNESS_{name}: {text:?} is no number")),
+    )
+}
+
+/// What everything follows from but the time it takes.
+fn seed() -> u64 {
+    setting("SEED").unwrap_or_else(|| getrandom::u64().expect("random bytes"))
+}
+
+/// Clients of a site: several of most users, some with the same torrent.
+fn clients(site: &Site, count: u64, seed: u64, dice: &mut Rng) -> Vec<Client> {
+    let mut sessions: HashMap<(u64, u64), u32> = HashMap::new();
+    let mut before = (1, 1);
+    let mut any = |dice: &mut Rng| loop {
+        let again = dice.u8(..8) == 0;
+        let new = (dice.u64(1..=site.users), dice.u64(1..=site.torrents));
+        let pair = if again { before } else { new };
+        before = new;
+        let count = sessions.entry(pair).or_default();
+        if *count < SESSIONS {
+            *count += 1;
+            before = pair;
+            return pair;
+        }
+    };
+    let numbers = 0..u32::try_from(count).expect("fewer");
+    let client = |number| {
+        let (user, torrent) = any(dice);
+        Client::new(number, user, torrent, seed)
+    };
+    numbers.map(client).collect()
+}
+
+/// Sends the clients off, each crowd on its thread.
+fn set_off(
+    shared: &Arc<Shared>,
+    clients: Vec<Client>,
+    pace: Duration,
+) -> Vec<JoinHandle<Vec<Client>>> {
+    let mut crowds: Vec<Vec<Client>> = vec![Vec::new(); CROWDS];
+    for (place, client) in clients.into_iter().enumerate() {
+        crowds[place % CROWDS].push(client);
+    }
+    let set_off = |clients| {
+        let crowd = Crowd::new(Arc::clone(shared), clients, pace);
+        std::thread::spawn(move || crowd.run())
+    };
+    crowds.into_iter().map(set_off).collect()
+}
+
+/// A crowd that has failed ends the test at once.
+fn look_after(crowds: &mut Vec<JoinHandle<Vec<Client>>>, done: &mut Vec<Client>) {
+    for crowd in crowds.extract_if(.., |crowd| crowd.is_finished()) {
+        done.extend(crowd.join().expect("a crowd that did not fail"));
+    }
+}
+
+/// Waits, but not for crowds that have failed or are done.
+fn wait(time: Duration, crowds: &mut Vec<JoinHandle<Vec<Client>>>, done: &mut Vec<Client>) {
+    let end = Instant::now() + time;
+    while let Some(rest) = end.checked_duration_since(Instant::now()) {
+        look_after(crowds, done);
+        if crowds.is_empty() {
+            return;
+        }
+        std::thread::sleep(rest.min(Duration::from_millis(10)));
+    }
+}
+
+/// What happens to the tracker and its storage, until the clients are done.
+struct Fate<'f> {
+    site: &'f Site,
+    tracker: &'f mut Tracker,
+    dice: &'f mut Rng,
+    /// Milliseconds that a process lives at most.
+    most_ms: u64,
+}
+
+impl Fate<'_> {
+    /// One life of the tracker, to its end.
+    fn live(&mut self, crowds: &mut Vec<JoinHandle<Vec<Client>>>, done: &mut Vec<Client>) {
+        let mood = self.mood();
+        self.tracker.set_mood(mood);
+        self.tracker.spawn();
+        if self.dice.u8(..6) == 0 {
+            // It does not even come to serve.
+            let time = Duration::from_millis(self.dice.u64(..150));
+            std::thread::sleep(time);
+            return self.tracker.kill();
+        }
+        self.tracker.serve();
+        let time = match self.dice.u8(..3) {
+            0 => self.dice.u64(..400),
+            // Long enough for a batch to be on its way.
+            _ => self.dice.u64(1000..self.most_ms),
+        };
+        let time = Duration::from_millis(time);
+        if self.dice.u8(..8) == 0 {
+            self.keep_busy(time.min(Duration::from_secs(4)), crowds, done);
+        }
+        wait(time / 2, crowds, done);
+        let mood = self.mood();
+        self.tracker.set_mood(mood);
+        wait(time / 2, crowds, done);
+        match self.dice.u8(..12) {
+            0 => drop(self.tracker.stop()),
+            _ => self.tracker.kill(),
+        }
+        if self.dice.u8(..4) == 0 {
+            wait(Duration::from_millis(self.dice.u64(..500)), crowds, done);
+        }
+    }
+
+    fn mood(&mut self) -> &'static str {
+        // The first load makes the directory it can start with.
+        match self.tracker.knows_its_directory() {
+            true => any_mood(self.dice),
+            false => WELL,
+        }
+    }
+
+    /// A web application that writes for a long time.
+    fn keep_busy(
+        &mut self,
+        time: Duration,
+        crowds: &mut Vec<JoinHandle<Vec<Client>>>,
+        done: &mut Vec<Client>,
+    ) {
+        let mut db = self.site.connect();
+        let work = db.transaction_with_behavior(TransactionBehavior::Immediate);
+        // The tracker may be faster.
+        if work.is_ok() {
+            wait(time, crowds, done);
+        }
+    }
+}
+
+/// Kills the tracker for so long; then lets the clients say their last words, and compares.
+fn run(name: &str, count: u64, time: Duration, most_ms: u64, pace: Duration) {
+    let seed = seed();
+    println!("{name}: seed {seed}");
+    let mut dice = Rng::with_seed(seed);
+    let site = Site::new(name, count / 6, count / 10, &mut dice);
+    let mut tracker = Tracker::new(&site, JOURNAL_MAX);
+    let clients = clients(&site, count, seed, &mut dice);
+    let shared = Shared::new(Arc::clone(&tracker.address));
+    let mut crowds = set_off(&shared, clients, pace);
+    let mut done = Vec::new();
+    let end = Instant::now() + time;
+    let mut fate = Fate {
+        site: &site,
+        tracker: &mut tracker,
+        dice: &mut dice,
+        most_ms,
+    };
+    while Instant::now() < end {
+        fate.live(&mut crowds, &mut done);
+    }
+    shared.finishing.store(true, Ordering::Release);
+    for _ in 0..2 {
+        fate.live(&mut crowds, &mut done);
+    }
+    let mood = fate.mood();
+    tracker.set_mood(mood);
+    tracker.start();
+    wait(Duration::from_secs(120), &mut crowds, &mut done);
+    assert!(crowds.is_empty(), "seed {seed}: some are not answered");
+    // Everything has been answered; nothing may be lost from here on.
+    tracker.kill();
+    tracker.settle();
+    let check = expect_equal("after the last kill", seed, &site, &tracker, &done);
+    tracker.start();
+    tracker.kill();
+    tracker.settle();
+    expect_equal("after another kill", seed, &site, &tracker, &done);
+    report(name, &site, &tracker, &shared, &check);
+}
+
+fn expect_equal(
+    when: &str,
+    seed: u64,
+    site: &Site,
+    tracker: &Tracker,
+    clients: &[Client],
+) -> Check {
+    let check = compare(site, clients);
+    let faults = tracker.faults();
+    let folder = site.folder.display();
+    if let Some(differences) = check.differences() {
+        panic!("seed {seed}, {when}, in {folder}: {differences}\n{faults:#?}");
+    }
+    assert!(
+        faults.is_empty(),
+        "seed {seed}, {when}, in {folder}: {faults:#?}"
+    );
+    check
+}
+
+fn report(name: &str, site: &Site, tracker: &Tracker, shared: &Shared, check: &Check) {
+    let compared = &check.compared;
+    let [least, told, most] = compared.announces;
+    println!(
+        "{name}: {} announces sent, {} answered, {} told to wait; {} kills, {} orderly stops",
+        shared.sent.load(Ordering::Relaxed),
+        shared.answered.load(Ordering::Relaxed),
+        shared.unavailable.load(Ordering::Relaxed),
+        tracker.kills,
+        tracker.stops,
+    );
+    println!(
+        "{name}: {} sessions, {} pairs, {} of them exact to the second, {} snatches, {} values \
+         and {} bytes equal; {told} announces counted, {least} to {most} expected",
+        compared.sessions,
+        compared.pairs,
+        compared.exact_seconds,
+        compared.snatches,
+        compared.sums,
+        compared.bytes,
+    );
+    let deeds = std::fs::read_to_string(site.folder.join(DEEDS_FILE)).unwrap_or_default();
+    let mut kinds: BTreeMap<&str, u64> = BTreeMap::new();
+    for deed in deeds.lines() {
+        *kinds.entry(deed).or_default() += 1;
+    }
+    let kinds: Vec<_> = kinds
+        .iter()
+        .map(|(deed, times)| format!("{deed} {times}"))
+        .collect();
+    println!("{name}: storage: {}", kinds.join("; "));
+}
+
+#[test]
+fn totals_are_exact() {
+    let pace = Duration::from_millis(setting("PACE_MS").unwrap_or(10));
+    match setting("MINUTES") {
+        Some(minutes) => {
+            let count = setting("CLIENTS").unwrap_or(6000);
+            let time = Duration::from_secs(60 * minutes);
+            run("exactness-long", count, time, 8000, pace);
+        }
+        None => run("exactness", 2000, Duration::from_secs(20), 2500, pace),
+    }
+}

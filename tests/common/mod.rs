@@ -4,6 +4,7 @@
 
 pub mod bencode;
 pub mod http;
+pub mod program;
 pub mod udp;
 
 use chihaya::config::{Config, Network};
@@ -20,7 +21,7 @@ pub const V4: usize = 0;
 /// Place of the IPv6 address in [`Tracker::http`] and [`Tracker::udp`].
 pub const V6: usize = 1;
 
-/// A tracker in this process; it stops when it is dropped.
+/// A tracker, in this process as a rule: then it stops when it is dropped.
 pub struct Tracker {
     server: Option<Server>,
     /// Where it answers HTTP.
@@ -47,6 +48,15 @@ impl Tracker {
             http: of(Protocol::Http),
             udp: of(Protocol::Udp),
             server: Some(server),
+        }
+    }
+
+    /// One that runs elsewhere, and is stopped there.
+    pub fn elsewhere(http: Vec<SocketAddr>, udp: Vec<SocketAddr>) -> Tracker {
+        Tracker {
+            server: None,
+            http,
+            udp,
         }
     }
 

@@ -11,7 +11,9 @@ pub const MAGIC: u64 = 0x0417_2710_1980;
 pub struct Announce {
     pub info_hash: [u8; 20],
     pub peer_id: [u8; 20],
+    pub downloaded: u64,
     pub left: u64,
+    pub uploaded: u64,
     pub event: u32,
     pub ip: u32,
     pub num_want: i32,
@@ -26,7 +28,9 @@ impl Announce {
         Announce {
             info_hash: hash(torrent),
             peer_id: *b"-XX0000-000000000000",
+            downloaded: 7,
             left,
+            uploaded: 9,
             event: 0,
             ip: 0,
             num_want: -1,
@@ -40,9 +44,9 @@ impl Announce {
         let mut body = Vec::new();
         body.extend(self.info_hash);
         body.extend(self.peer_id);
-        body.extend(7u64.to_be_bytes()); // downloaded
+        body.extend(self.downloaded.to_be_bytes());
         body.extend(self.left.to_be_bytes());
-        body.extend(9u64.to_be_bytes()); // uploaded
+        body.extend(self.uploaded.to_be_bytes());
         body.extend(self.event.to_be_bytes());
         body.extend(self.ip.to_be_bytes());
         body.extend([1, 2, 3, 4]); // key

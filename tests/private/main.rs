@@ -17,4 +17,5 @@ mod restart;
 mod scrape;
 mod secrecy;
 mod site;
+mod start;
 mod swarm;

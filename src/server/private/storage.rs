@@ -94,17 +94,10 @@ impl Work {
         while !self.stopping.load(Ordering::Acquire) {
             if Instant::now() >= duties.retry_at {
                 let result = self.turn(&mut duties);
-                if let Some(first) = first.take() {
-                    // Nobody listens any more when it took too long.
-                    let _ = first.send(match &result {
-                        Ok(()) => First::Loaded,
-                        Err(StorageError::Fatal(message)) => {
-                            First::Failed(StorageError::Fatal(message.clone()))
-                        }
-                        Err(_) => First::Away,
-                    });
+                let ends_start = first.take().is_some_and(|first| report(first, &result));
+                if !ends_start {
+                    self.tell(&mut duties, result);
                 }
-                self.tell(&mut duties, result);
             }
             self.save_directory(&mut duties, DIRECTORY_INTERVAL);
             self.published.retire();
@@ -311,6 +304,21 @@ impl Work {
             }
         }
     }
+}
+
+/// Tells the start of the tracker how the first turn went; returns whether it ends by that, and
+/// says so itself.
+fn report(first: &Sender<First>, result: &Result<(), StorageError>) -> bool {
+    // Nobody listens any more when it took too long.
+    match result {
+        Ok(()) => drop(first.send(First::Loaded)),
+        Err(StorageError::Fatal(message)) => {
+            let error = StorageError::Fatal(message.clone());
+            return first.send(First::Failed(error)).is_ok();
+        }
+        Err(_) => drop(first.send(First::Away)),
+    }
+    false
 }
 
 fn append_line(path: &PathBuf, line: &str) -> io::Result<()> {

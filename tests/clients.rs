@@ -5,8 +5,15 @@
 //! of its own, marked private, so a finished download can only have come from that seeder, and only
 //! the tracker can have brought the two together.
 //!
+//! On a private tracker they have passkeys in their announce URLs, and their users are credited with
+//! what they say they have moved.
+//!
 //! Without root or one of the programs the test says so and passes; with
 //! `CHIHAYA_REQUIRE_CLIENTS=1` it fails instead.
+#![cfg_attr(
+    not(feature = "sqlite"),
+    allow(dead_code, reason = "private trackers use it")
+)]
 
 #[path = "clients/files.rs"]
 mod files;
@@ -14,6 +21,9 @@ mod files;
 mod namespace;
 #[path = "clients/pair.rs"]
 mod pair;
+#[cfg(feature = "sqlite")]
+#[path = "clients/private.rs"]
+mod private;
 #[path = "clients/programs.rs"]
 mod programs;
 #[path = "clients/transport.rs"]
@@ -21,7 +31,7 @@ mod transport;
 
 use files::{compare, create_folder, tail, text, write};
 use namespace::{Fallible, Namespace, Process};
-use pair::{Pair, Role};
+use pair::{Pair, Role, create_pairs};
 use programs::{CLIENTS, Client, Task, missing_programs, words};
 use std::io::Write;
 use std::os::unix::fs::MetadataExt;
@@ -40,40 +50,29 @@ const POLL_EVERY: Duration = Duration::from_millis(250);
 
 #[test]
 fn real_clients_download_from_each_other() {
-    let missing = missing();
-    if !missing.is_empty() {
-        let required = env::var("CHIHAYA_REQUIRE_CLIENTS").is_ok_and(|value| value == "1");
-        assert!(
-            !required,
-            "CHIHAYA_REQUIRE_CLIENTS=1, but missing: {missing}"
-        );
-        // Past the harness, which keeps what a passing test prints to itself.
-        let _ = writeln!(io::stderr(), "SKIPPED real clients: missing {missing}");
+    if !can_run() {
         return;
     }
-    let run = Run::start().unwrap_or_else(|err| panic!("cannot start the tracker: {err}"));
-    let mut downloaded = Vec::new();
-    let mut failed = Vec::new();
-    for (pair, outcome) in run.check_all() {
-        match outcome {
-            Ok(()) => downloaded.push(pair),
-            Err(why) => {
-                println!("FAILED {pair}: {why}");
-                failed.push(pair);
-            }
-        }
+    let folder = new_folder("public").unwrap_or_else(|err| panic!("{err}"));
+    let run = Run::start("tracker", folder, &config_text(""), "")
+        .unwrap_or_else(|err| panic!("cannot start the tracker: {err}"));
+    run.tell(run.check_all());
+}
+
+/// Whether everything is there that the tests need; says so if it is not.
+fn can_run() -> bool {
+    let missing = missing();
+    if missing.is_empty() {
+        return true;
     }
-    println!(
-        "{} pairs downloaded:\n  {}",
-        downloaded.len(),
-        downloaded.join("\n  ")
-    );
-    let folder = run.folder.display();
+    let required = env::var("CHIHAYA_REQUIRE_CLIENTS").is_ok_and(|value| value == "1");
     assert!(
-        failed.is_empty(),
-        "no download: {}; the logs are in {folder}",
-        failed.join(", ")
+        !required,
+        "CHIHAYA_REQUIRE_CLIENTS=1, but missing: {missing}"
     );
+    // Past the harness, which keeps what a passing test prints to itself.
+    let _ = writeln!(io::stderr(), "SKIPPED real clients: missing {missing}");
+    false
 }
 
 /// What the test cannot do without; empty when everything is there.
@@ -81,7 +80,7 @@ fn missing() -> String {
     let mut missing = missing_programs();
     if !fs::metadata("/proc/self").is_ok_and(|myself| myself.uid() == 0) {
         missing.push("root".into());
-    } else if let Err(err) = Namespace::new("try") {
+    } else if let Err(err) = Namespace::new(&format!("try-{:?}", thread::current().id())) {
         missing.push(format!("network namespaces ({err})"));
     }
     missing.join(", ")
@@ -89,32 +88,37 @@ fn missing() -> String {
 
 /// A client at work. Fields are dropped in this order: a process keeps its namespace alive.
 struct Running {
-    client: &'static str,
-    _process: Process,
-    _namespace: Namespace,
-    files: PathBuf,
+    client: &'static Client,
+    process: Process,
+    namespace: Namespace,
+    task: Task,
     log: PathBuf,
 }
 
 /// The tracker, and the folder in which everything is written.
 struct Run {
-    _tracker: Process,
+    tracker: Process,
     namespace: Namespace,
     folder: PathBuf,
+    /// What stands before `/scrape`: a passkey, if the tracker wants one.
+    passkey: &'static str,
 }
 
 /// One entry a pair, named; or one for a whole transport that did not get that far.
 type Outcomes = Vec<(String, Fallible<()>)>;
 
 impl Run {
-    fn start() -> Fallible<Run> {
-        let folder =
-            Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("clients-{}", process::id()));
-        create_folder(&folder)?;
-        let namespace = Namespace::new("tracker")?;
+    /// Starts the tracker in a namespace of this name.
+    fn start(
+        name: &str,
+        folder: PathBuf,
+        config_text: &str,
+        passkey: &'static str,
+    ) -> Fallible<Run> {
+        let namespace = Namespace::new(name)?;
         namespace.add_bridge(&[IPV4.host(1), IPV6.host(1)])?;
         let config = folder.join("config.json");
-        write(&config, config_text().as_bytes())?;
+        write(&config, config_text.as_bytes())?;
         let command = words(&[env!("CARGO_BIN_EXE_chihaya"), "--config", &text(&config)]);
         let tracker = namespace.spawn(
             &command,
@@ -122,9 +126,10 @@ impl Run {
             &folder.join("tracker.log"),
         )?;
         let run = Run {
-            _tracker: tracker,
+            tracker,
             namespace,
             folder,
+            passkey,
         };
         run.wait_for_tracker()?;
         Ok(run)
@@ -157,39 +162,30 @@ impl Run {
     }
 
     fn check(&self, transport: &'static Transport) -> Fallible<Outcomes> {
-        let pairs = self.create_pairs(transport)?;
-        let seeders = self.start_clients(&pairs, Role::Seeder)?;
+        let pairs = create_pairs(&self.folder, transport, |_| true, |_, _| String::new())?;
+        self.share(&pairs).map(|shared| shared.outcomes)
+    }
+
+    /// Lets the clients of the pairs share their files.
+    fn share(&self, pairs: &[Pair]) -> Fallible<Shared> {
+        let seeders = self.start_clients(pairs, Role::Seeder)?;
         let deadline = Instant::now() + SEEDER_BOUND;
         let known: Vec<Fallible<()>> = pairs
             .iter()
             .map(|pair| self.wait_for_seeder(pair, &seeders, deadline))
             .collect();
-        let leechers = self.start_clients(&pairs, Role::Leecher)?;
+        let leechers = self.start_clients(pairs, Role::Leecher)?;
         let deadline = Instant::now() + DOWNLOAD_BOUND;
         let outcomes = pairs.iter().zip(known).map(|(pair, known)| {
             let (seeder, leecher) = (find(&seeders, pair.seeder), find(&leechers, pair.leecher));
             let download = |()| self.wait_for_download(pair, seeder, leecher, deadline);
             (pair.name(), known.and_then(download))
         });
-        Ok(outcomes.collect())
-    }
-
-    fn create_pairs(&self, transport: &'static Transport) -> Fallible<Vec<Pair>> {
-        let mut pairs = Vec::new();
-        for seeder in &CLIENTS {
-            for leecher in CLIENTS
-                .iter()
-                .filter(|other| seeder.can_meet(other, transport.name))
-            {
-                pairs.push(Pair::create(
-                    &self.folder,
-                    transport,
-                    seeder.name,
-                    leecher.name,
-                )?);
-            }
-        }
-        Ok(pairs)
+        Ok(Shared {
+            outcomes: outcomes.collect(),
+            seeders,
+            leechers,
+        })
     }
 
     /// Starts every client that has this role in one of the pairs, with all its pairs.
@@ -216,12 +212,15 @@ impl Run {
         host: usize,
     ) -> Fallible<Running> {
         let transport = pairs[0].transport;
-        let family = transport.family;
+        let families = transport.families;
         let label = format!("{}-{role:?}-{}", transport.name, client.name);
         let namespace = Namespace::new(&label)?;
-        namespace.join(&self.namespace, &format!("port{host}"), family.host(host))?;
-        // It leads nowhere, but Transmission asks it for the address it would send from.
-        namespace.add_default_route(family.tracker)?;
+        let addresses: Vec<String> = families.iter().map(|family| family.host(host)).collect();
+        namespace.join(&self.namespace, &format!("port{host}"), &addresses)?;
+        for family in families {
+            // It leads nowhere, but Transmission asks it for the address it would send from.
+            namespace.add_default_route(family.tracker)?;
+        }
         let folder = self.folder.join(label);
         let (files, state) = (folder.join("files"), folder.join("state"));
         create_folder(&files)?;
@@ -232,11 +231,12 @@ impl Run {
                 .try_for_each(|pair| write(&files.join(&pair.file), &pair.content))?;
         }
         let hosts = folder.join("hosts");
-        write(
-            &hosts,
-            format!("{} {TRACKER_NAME}\n", family.tracker).as_bytes(),
-        )?;
-        let torrents = pairs.iter().map(|pair| pair.torrent.clone()).collect();
+        let lines = families
+            .iter()
+            .map(|family| format!("{} {TRACKER_NAME}\n", family.tracker));
+        write(&hosts, lines.collect::<String>().as_bytes())?;
+        let torrents = pairs.iter().map(|pair| pair.torrent(role).clone());
+        let torrents = torrents.collect();
         let task = Task {
             torrents,
             files,
@@ -244,19 +244,20 @@ impl Run {
         };
         let log = folder.join("log");
         let process = namespace.spawn(&(client.command)(&task)?, &hosts, &log)?;
-        let (client, files) = (client.name, task.files);
         Ok(Running {
             client,
-            _process: process,
-            _namespace: namespace,
-            files,
+            process,
+            namespace,
+            task,
             log,
         })
     }
 
     fn wait_for_seeder(&self, pair: &Pair, seeders: &[Running], deadline: Instant) -> Fallible<()> {
+        let one = pair.one_client();
         if wait_until(deadline, || {
-            self.swarm(pair).is_ok_and(|swarm| swarm.seeders == 1)
+            self.swarm(pair)
+                .is_ok_and(|swarm| one.contains(&swarm.seeders))
         }) {
             return Ok(());
         }
@@ -274,7 +275,7 @@ impl Run {
         leecher: &Running,
         deadline: Instant,
     ) -> Fallible<()> {
-        let file = leecher.files.join(&pair.file);
+        let file = leecher.task.files.join(&pair.file);
         let logs = || tail(&seeder.log) + &tail(&leecher.log);
         if !wait_until(deadline, || {
             fs::read(&file).is_ok_and(|bytes| bytes == pair.content)
@@ -282,8 +283,10 @@ impl Run {
             let state = compare(&file, &pair.content);
             return Err(format!("{state} after {DOWNLOAD_BOUND:?}{}", logs()));
         }
+        let once = pair.one_client();
         if !wait_until(deadline, || {
-            self.swarm(pair).is_ok_and(|swarm| swarm.completions == 1)
+            self.swarm(pair)
+                .is_ok_and(|swarm| once.contains(&swarm.completions))
         }) {
             return Err(format!(
                 "downloaded, but not counted as completed once{}",
@@ -293,15 +296,38 @@ impl Run {
         Ok(())
     }
 
+    /// Prints what became of each pair; fails if any of it failed.
+    fn tell(&self, outcomes: Outcomes) {
+        let mut good = Vec::new();
+        let mut failed = Vec::new();
+        for (name, outcome) in outcomes {
+            match outcome {
+                Ok(()) => good.push(name),
+                Err(why) => {
+                    println!("FAILED {name}: {why}");
+                    failed.push(name);
+                }
+            }
+        }
+        println!("{} went well:\n  {}", good.len(), good.join("\n  "));
+        let folder = self.folder.display();
+        assert!(
+            failed.is_empty(),
+            "failed: {}; the logs are in {folder}",
+            failed.join(", ")
+        );
+    }
+
     fn swarm(&self, pair: &Pair) -> Fallible<Swarm> {
-        self.scrape(pair.transport.family, &pair.info_hash)
+        self.scrape(pair.transport.families[0], &pair.info_hash)
     }
 
     fn scrape(&self, family: &Family, info_hash: &str) -> Fallible<Swarm> {
         let hash: String = (0..20)
             .map(|at| format!("%{}", &info_hash[2 * at..][..2]))
             .collect();
-        let url = format!("http://{}/scrape?info_hash={hash}", family.socket);
+        let (socket, passkey) = (family.socket, self.passkey);
+        let url = format!("http://{socket}{passkey}/scrape?info_hash={hash}");
         let curl = [
             "curl",
             "--silent",
@@ -333,12 +359,28 @@ impl Drop for Run {
     }
 }
 
-fn config_text() -> String {
+/// A folder of its own for a test.
+fn new_folder(name: &str) -> Fallible<PathBuf> {
+    let path =
+        Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("clients-{name}-{}", process::id()));
+    create_folder(&path)?;
+    Ok(path)
+}
+
+/// The configuration, with more sections if there is more to say.
+fn config_text(sections: &str) -> String {
     let ports = format!(r#"["{}", "{}"]"#, IPV4.socket, IPV6.socket);
     format!(
         r#"{{"network": {{"udp": {ports}, "http": {ports}}},
-            "announce": {{"interval": "15s", "min_interval": "10s", "jitter": 0}}}}"#
+            "announce": {{"interval": "15s", "min_interval": "10s", "jitter": 0}}{sections}}}"#
     )
+}
+
+/// What became of the pairs, and the clients, which still run.
+struct Shared {
+    outcomes: Outcomes,
+    seeders: Vec<Running>,
+    leechers: Vec<Running>,
 }
 
 /// What a scrape tells of one torrent.
@@ -348,7 +390,7 @@ struct Swarm {
 }
 
 fn find<'a>(running: &'a [Running], client: &str) -> &'a Running {
-    let found = running.iter().find(|running| running.client == client);
+    let found = running.iter().find(|running| running.client.name == client);
     found.expect("every client of a pair is started")
 }
 

@@ -3,6 +3,8 @@
 use std::fs::File;
 use std::path::Path;
 use std::process::{self, Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
 
 /// Variables that would send curl and the clients to a proxy out of the namespace's reach.
 const PROXIES: [&str; 4] = ["http_proxy", "https_proxy", "all_proxy", "ALL_PROXY"];
@@ -32,15 +34,15 @@ impl Namespace {
     }
 
     /// Ties this namespace to the bridge of another; `port` must be unique there.
-    pub fn join(&self, other: &Namespace, port: &str, address: String) -> Fallible<()> {
+    pub fn join(&self, other: &Namespace, port: &str, addresses: &[String]) -> Fallible<()> {
         let peer = ["peer", "name", "eth0", "netns", &self.name];
         other.ip(&[&["link", "add", port, "type", "veth"], &peer[..]].concat())?;
         other.ip(&["link", "set", port, "master", "bridge", "up"])?;
-        self.set_up("eth0", &[address])
+        self.set_up("eth0", addresses)
     }
 
     pub fn add_default_route(&self, gateway: &str) -> Fallible<()> {
-        self.ip(&["route", "add", "default", "via", gateway])
+        self.ip(&["route", "add", "default", "via", gateway, "dev", "eth0"])
     }
 
     /// Gives the link its addresses, IPv6 ones without duplicate detection, and no others: the
@@ -97,8 +99,26 @@ impl Drop for Namespace {
 
 pub struct Process(Child);
 
+impl Process {
+    /// Tells it to end, and waits until it has.
+    pub fn end(&mut self, bound: Duration) -> Fallible<()> {
+        let id = self.0.id();
+        output(&["kill", "-TERM", &id.to_string()])?;
+        let deadline = Instant::now() + bound;
+        while Instant::now() < deadline {
+            match self.0.try_wait() {
+                Ok(None) => thread::sleep(Duration::from_millis(50)),
+                Ok(Some(_)) => return Ok(()),
+                Err(err) => return Err(format!("process {id}: {err}")),
+            }
+        }
+        Err(format!("process {id} still runs after {bound:?}"))
+    }
+}
+
 impl Drop for Process {
     fn drop(&mut self) {
+        // One that has ended is left alone.
         if let Err(err) = self.0.kill().and_then(|()| self.0.wait()) {
             eprintln!("process {} stays: {err}", self.0.id());
         }

@@ -2,7 +2,9 @@
 
 use super::files::{text, write};
 use super::namespace::{Fallible, output};
+use super::programs::{CLIENTS, Client};
 use super::transport::{TRACKER_NAME, Transport};
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::process;
 
@@ -23,51 +25,55 @@ pub struct Pair {
     pub leecher: &'static str,
     pub file: String,
     pub content: Vec<u8>,
-    pub torrent: PathBuf,
+    /// By role: announce URLs differ, the rest does not.
+    torrents: [PathBuf; 2],
     pub info_hash: String,
 }
 
 impl Pair {
+    /// A pair of clients, given by role, as are their passkeys.
     pub fn create(
         folder: &Path,
         transport: &'static Transport,
-        seeder: &'static str,
-        leecher: &'static str,
+        [seeder, leecher]: [&'static str; 2],
+        [of_seeder, of_leecher]: &[String; 2],
     ) -> Fallible<Pair> {
         let file = format!("{}-{seeder}-{leecher}", transport.name);
         let content = noise(&file);
         let source = folder.join(&file);
-        let torrent = folder.join(format!("{file}.torrent"));
         write(&source, &content)?;
-        let url = format!("{}://{TRACKER_NAME}:6969/announce", transport.scheme);
-        let (to, from) = (text(&torrent), text(&source));
-        output(&[
-            "transmission-create",
-            "-p",
-            "-s",
-            PIECE_KIB,
-            "-t",
-            &url,
-            "-o",
-            &to,
-            &from,
-        ])?;
-        let shown = output(&["transmission-show", &to])?;
-        let hash = shown
-            .lines()
-            .find_map(|line| line.trim().strip_prefix("Hash: "));
-        let info_hash = hash
-            .ok_or(format!("transmission-show has no hash of {to}"))?
-            .to_string();
+        let create = |role: Role, passkey: &str| -> Fallible<(PathBuf, String)> {
+            let torrent = folder.join(format!("{file}.{role:?}.torrent"));
+            let url = format!(
+                "{}://{TRACKER_NAME}:6969{passkey}/announce",
+                transport.scheme
+            );
+            let hash = create_torrent(&source, &torrent, &url)?;
+            Ok((torrent, hash))
+        };
+        let (first, info_hash) = create(Role::Seeder, of_seeder)?;
+        let (second, same) = create(Role::Leecher, of_leecher)?;
+        if info_hash != same {
+            return Err(format!("{file}: the info-hash depends on the URL"));
+        }
         Ok(Pair {
             transport,
             seeder,
             leecher,
             file,
             content,
-            torrent,
+            torrents: [first, second],
             info_hash,
         })
+    }
+
+    pub fn torrent(&self, role: Role) -> &PathBuf {
+        &self.torrents[role as usize]
+    }
+
+    /// What a swarm may count for one client: its addresses, of which it may use one or all.
+    pub fn one_client(&self) -> RangeInclusive<u32> {
+        1..=self.transport.families.len() as u32
     }
 
     pub fn name(&self) -> String {
@@ -83,6 +89,51 @@ impl Pair {
             Role::Leecher => self.leecher,
         }
     }
+}
+
+/// Every pair of these clients that can meet over a transport, each with a torrent of its own.
+/// `passkey` gives what stands before `/announce` for a role and a client.
+pub fn create_pairs(
+    folder: &Path,
+    transport: &'static Transport,
+    takes_part: impl Fn(&Client) -> bool,
+    passkey: impl Fn(Role, &Client) -> String,
+) -> Fallible<Vec<Pair>> {
+    let mut pairs = Vec::new();
+    for seeder in CLIENTS.iter().filter(|client| takes_part(client)) {
+        let others = CLIENTS.iter().filter(|client| takes_part(client));
+        for leecher in others.filter(|other| seeder.can_meet(other, transport.name)) {
+            let names = [seeder.name, leecher.name];
+            let passkeys = [
+                passkey(Role::Seeder, seeder),
+                passkey(Role::Leecher, leecher),
+            ];
+            pairs.push(Pair::create(folder, transport, names, &passkeys)?);
+        }
+    }
+    Ok(pairs)
+}
+
+/// Makes a torrent of a file; returns its info-hash.
+fn create_torrent(source: &Path, torrent: &Path, url: &str) -> Fallible<String> {
+    let (to, from) = (text(torrent), text(source));
+    output(&[
+        "transmission-create",
+        "-p",
+        "-s",
+        PIECE_KIB,
+        "-t",
+        url,
+        "-o",
+        &to,
+        &from,
+    ])?;
+    let shown = output(&["transmission-show", &to])?;
+    let hash = shown
+        .lines()
+        .find_map(|line| line.trim().strip_prefix("Hash: "));
+    let hash = hash.ok_or(format!("transmission-show has no hash of {to}"))?;
+    Ok(hash.to_string())
 }
 
 /// Bytes that do not repeat, others for each name and run (xorshift, started from an FNV hash).

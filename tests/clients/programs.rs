@@ -5,7 +5,7 @@ use super::files::{create_folder, text, write};
 use super::namespace::{Fallible, output};
 use std::env;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 pub struct Client {
     pub name: &'static str,
@@ -14,7 +14,14 @@ pub struct Client {
     /// Transports over which it announces, but cannot read the peers in the answer.
     blind: &'static [&'static str],
     pub command: fn(&Task) -> Fallible<Vec<String>>,
+    /// What it must be told, in its namespace, to leave the swarms; nothing: that it is to end.
+    pub leave: &'static [&'static str],
+    /// What it says it has uploaded and downloaded, once it has ended; none: it does not say.
+    pub moved: Option<Moved>,
 }
+
+/// Reads what was uploaded and downloaded, from the client's folders or its log.
+pub type Moved = fn(&Task, &Path) -> Fallible<[u64; 2]>;
 
 pub const CLIENTS: [Client; 3] = [
     // Transmission 3.00 takes the peers of every UDP answer for IPv4 ones, so it must be found.
@@ -23,6 +30,9 @@ pub const CLIENTS: [Client; 3] = [
         mute: &[],
         blind: &["udp6"],
         command: transmission,
+        // When it ends it tells no tracker that it does.
+        leave: &["transmission-remote", "--torrent", "all", "--stop"],
+        moved: Some(transmission_moved),
     },
     // aria2 asks UDP trackers over IPv4 only.
     Client {
@@ -30,21 +40,26 @@ pub const CLIENTS: [Client; 3] = [
         mute: &["udp6"],
         blind: &[],
         command: aria2,
+        leave: &[],
+        moved: None,
     },
     Client {
         name: "libtorrent",
         mute: &[],
         blind: &[],
         command: libtorrent,
+        leave: &[],
+        moved: Some(libtorrent_moved),
     },
 ];
 
 /// Programs that must be installed, and the packages that have them.
-const PROGRAMS: [(&str, &str); 6] = [
+const PROGRAMS: [(&str, &str); 7] = [
     ("ip", "iproute2"),
     ("curl", "curl"),
     ("transmission-create", "transmission-cli"),
     ("transmission-show", "transmission-cli"),
+    ("transmission-remote", "transmission-cli"),
     ("transmission-daemon", "transmission-daemon"),
     ("aria2c", "aria2"),
 ];
@@ -74,7 +89,7 @@ impl Task {
 fn transmission(task: &Task) -> Fallible<Vec<String>> {
     // uTP is off because a peer that does not speak it is tried over TCP only much later.
     let settings = r#"{"dht-enabled": false, "lpd-enabled": false, "pex-enabled": false,
-        "port-forwarding-enabled": false, "utp-enabled": false, "rpc-enabled": false}"#;
+        "port-forwarding-enabled": false, "utp-enabled": false, "rpc-bind-address": "127.0.0.1"}"#;
     write(&task.state.join("settings.json"), settings.as_bytes())?;
     // The daemon takes up whatever it finds in this folder when it starts.
     let taken_up = task.state.join("torrents");
@@ -92,6 +107,16 @@ fn transmission(task: &Task) -> Fallible<Vec<String>> {
         "-w",
         &files,
     ]))
+}
+
+/// What is in its file of sums.
+fn transmission_moved(task: &Task, _log: &Path) -> Fallible<[u64; 2]> {
+    let path = task.state.join("stats.json");
+    let text = fs::read_to_string(&path).map_err(|err| format!("{}: {err}", path.display()))?;
+    let sums: serde_json::Value =
+        serde_json::from_str(&text).map_err(|err| format!("{}: {err}", path.display()))?;
+    let sum = |key| sums[key].as_u64().ok_or(format!("no {key} in {text}"));
+    Ok([sum("uploaded-bytes")?, sum("downloaded-bytes")?])
 }
 
 fn aria2(task: &Task) -> Fallible<Vec<String>> {
@@ -131,6 +156,16 @@ fn libtorrent(task: &Task) -> Fallible<Vec<String>> {
     let mut command = words(&[python, script, &text(&task.files)]);
     command.extend(task.torrent_arguments());
     Ok(command)
+}
+
+/// What the script says last.
+fn libtorrent_moved(_task: &Task, log: &Path) -> Fallible<[u64; 2]> {
+    let text = fs::read_to_string(log).map_err(|err| format!("{}: {err}", log.display()))?;
+    let last = text.lines().find_map(|line| line.strip_prefix("MOVED "));
+    let numbers = last.and_then(|line| line.split_once(' '));
+    let numbers = numbers.and_then(|(up, down)| up.parse().ok().zip(down.parse().ok()));
+    let (up, down) = numbers.ok_or(format!("{} does not say what was moved", log.display()))?;
+    Ok([up, down])
 }
 
 /// The interpreter that has libtorrent: another one may hide the distribution's in `PATH`.

@@ -33,7 +33,8 @@ impl Family {
 pub struct Transport {
     pub name: &'static str,
     pub scheme: &'static str,
-    pub family: &'static Family,
+    /// Those in which the clients have addresses.
+    pub families: &'static [&'static Family],
     /// The clients have this host number and the ones after it.
     pub first_host: usize,
 }
@@ -42,25 +43,25 @@ pub const TRANSPORTS: [Transport; 4] = [
     Transport {
         name: "http4",
         scheme: "http",
-        family: &IPV4,
+        families: &[&IPV4],
         first_host: 10,
     },
     Transport {
         name: "http6",
         scheme: "http",
-        family: &IPV6,
+        families: &[&IPV6],
         first_host: 20,
     },
     Transport {
         name: "udp4",
         scheme: "udp",
-        family: &IPV4,
+        families: &[&IPV4],
         first_host: 30,
     },
     Transport {
         name: "udp6",
         scheme: "udp",
-        family: &IPV6,
+        families: &[&IPV6],
         first_host: 40,
     },
 ];

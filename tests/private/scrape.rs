@@ -2,8 +2,9 @@
 
 use crate::client::{Told, leech, seed};
 use crate::common::http::{get, hash, scrape};
-use crate::common::{V4, V6, udp};
+use crate::common::{Tracker, V4, V6, eventually, udp};
 use crate::site::Site;
+use std::time::Duration;
 
 #[test]
 fn need_a_passkey() {
@@ -94,7 +95,7 @@ fn finished_downloads_are_remembered_by_the_database() {
     site.torrent('a');
     site.torrent('b');
     site.sql("UPDATE tracker_torrents SET snatches = 41 WHERE name = 'b'");
-    let scraped = |tracker: &crate::common::Tracker, torrent: char| {
+    let scraped = |tracker: &Tracker, torrent: char| {
         let target = format!("/alice{}", scrape(torrent));
         get(tracker.http[V4], &target).scraped(torrent)
     };
@@ -108,7 +109,18 @@ fn finished_downloads_are_remembered_by_the_database() {
     assert_eq!(scraped(&tracker, 'a'), [0, 0, 1, 0]);
     let answer = get(tracker.http[V4], &seed("alice", 1).target());
     assert_eq!(answer.announced().downloaded, 1);
+    // One more is told as soon as the database knows it, and not only after the next start.
+    leech("alice", 1).on('b').served(&tracker);
+    seed("alice", 1).on('b').event("completed").served(&tracker);
+    eventually("one more", || {
+        std::thread::sleep(Duration::from_millis(20));
+        scraped(&tracker, 'b') == [1, 0, 42, 0]
+    });
     tracker.stop();
-    let sql = format!("SELECT snatches FROM tracker_history WHERE user_id = {user}");
+    let tracker = site.start();
+    assert_eq!(scraped(&tracker, 'b'), [0, 0, 42, 0]);
+    tracker.stop();
+    let sql =
+        format!("SELECT snatches FROM tracker_history WHERE user_id = {user} AND torrent_id = 1");
     assert_eq!(site.value::<i64>(&sql), 1);
 }

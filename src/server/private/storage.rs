@@ -8,7 +8,7 @@ use crate::config::Config;
 use crate::drivers::OpenStorage;
 use crate::server::clock::Clock;
 use crate::server::files;
-use crate::storage::{Change, Commit, Cursor, Storage, StorageError};
+use crate::storage::{Change, Commit, Cursor, Storage, StorageError, Wanted};
 use crate::tracker::misses::Misses;
 use crate::tracker::registry::{Published, Registry};
 use log::{error, info, warn};
@@ -123,7 +123,11 @@ impl Work {
     }
 
     /// Commits the batch that is offered.
-    fn flush(&self, duties: &mut Duties, storage: &mut dyn Storage) -> Result<(), StorageError> {
+    fn flush(
+        &mut self,
+        duties: &mut Duties,
+        storage: &mut dyn Storage,
+    ) -> Result<(), StorageError> {
         let Some(batch) = self.exchange.offered() else {
             return Ok(());
         };
@@ -132,7 +136,7 @@ impl Work {
         match duties.committer.commit(storage, writer, &batch, &mut note) {
             Outcome::Committed => {
                 self.exchange.committed(batch.to);
-                Ok(())
+                self.read_snatches(duties, storage, &batch)
             }
             Outcome::Later(error) => Err(error),
             Outcome::Stuck(error) => Err(match error {
@@ -144,6 +148,28 @@ impl Work {
                 error => error,
             }),
         }
+    }
+
+    /// Reads again how often the torrents of a batch have been downloaded: what the tracker adds
+    /// itself is no change of the web application's.
+    fn read_snatches(
+        &mut self,
+        duties: &mut Duties,
+        storage: &mut dyn Storage,
+        batch: &Commit,
+    ) -> Result<(), StorageError> {
+        let finished = batch.torrents.iter().filter(|row| row.snatches > 0);
+        let known = finished.filter_map(|row| self.registry.torrent_by_id(row.torrent));
+        let info_hashes: Vec<_> = known.map(|(info_hash, _)| info_hash).collect();
+        info_hashes
+            .chunks(LOOKUPS_A_TURN)
+            .try_for_each(|info_hashes| {
+                let wanted = Wanted {
+                    passkeys: Vec::new(),
+                    info_hashes: info_hashes.to_vec(),
+                };
+                self.find(duties, storage, &wanted)
+            })
     }
 
     fn note(&self, batch: &Commit, note: &Note<'_>) {
@@ -253,9 +279,18 @@ impl Work {
         if wanted.is_empty() {
             return Ok(());
         }
+        self.find(duties, storage, &wanted)
+    }
+
+    fn find(
+        &mut self,
+        duties: &mut Duties,
+        storage: &mut dyn Storage,
+        wanted: &Wanted,
+    ) -> Result<(), StorageError> {
         let mut next = self.registry.clone();
         let mut changed = false;
-        storage.find(&wanted, &mut |change| changed |= next.apply(change))?;
+        storage.find(wanted, &mut |change| changed |= next.apply(change))?;
         self.publish(duties, next, changed);
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! Files that replace others once they are whole.
+//! Files that are kept over a restart.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Write};
@@ -32,4 +32,12 @@ pub(super) fn replace<E: From<io::Error>>(
         .filter(|folder| !folder.as_os_str().is_empty());
     File::open(folder.unwrap_or(Path::new(".")))?.sync_all()?;
     Ok(bytes)
+}
+
+/// Appends a line to a file, to last through a power cut.
+pub(super) fn append_line(path: &Path, line: &str) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    let mut file = options.create(true).append(true).mode(MODE).open(path)?;
+    file.write_all(format!("{line}\n").as_bytes())?;
+    file.sync_all()
 }

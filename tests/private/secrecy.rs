@@ -6,6 +6,7 @@ use crate::common::{Tracker, http, udp};
 use crate::site::Site;
 use std::fs;
 use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt;
 
 /// Passkeys that could be told from anything else.
 const GOOD: &str = "g00d9d4c3b2a1f0e5d4c3b2a1f0e5d4c";
@@ -157,6 +158,12 @@ fn a_row_that_is_refused_blocks_nobody() {
         assert_eq!(rows[0]["table"], "users", "{text}");
         assert_eq!(rows[0]["row"]["user"], users[1], "{text}");
         assert_eq!(rows[0]["row"]["raw"]["uploaded"], 100, "{text}");
+        // It tells who transferred what.
+        for entry in fs::read_dir(site.journal()).expect("a folder") {
+            let entry = entry.expect("an entry");
+            let mode = entry.metadata().expect("its mode").permissions().mode();
+            assert_eq!(mode & 0o777, 0o600, "{}", entry.path().display());
+        }
         // The next start does not come back to it.
         let lines = Program::start(&site, "info").stop();
         assert!(!lines.iter().any(|line| line.contains("WARN")), "{lines:?}");

@@ -13,9 +13,6 @@ use crate::tracker::misses::Misses;
 use crate::tracker::registry::{Published, Registry};
 use log::{error, info, warn};
 use serde_json::json;
-use std::fs::OpenOptions;
-use std::io::{self, Write};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;
@@ -189,7 +186,7 @@ impl Work {
                     row.message,
                     path.display()
                 );
-                if let Err(error) = append_line(&path, &line.to_string()) {
+                if let Err(error) = files::append_line(&path, &line.to_string()) {
                     error!("storage: cannot write {}: {error}: {line}", path.display());
                 }
             }
@@ -354,9 +351,4 @@ fn report(first: &Sender<First>, result: &Result<(), StorageError>) -> bool {
         Err(_) => drop(first.send(First::Away)),
     }
     false
-}
-
-fn append_line(path: &PathBuf, line: &str) -> io::Result<()> {
-    let mut file = OpenOptions::new().create(true).append(true).open(path)?;
-    file.write_all(format!("{line}\n").as_bytes())
 }

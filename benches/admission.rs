@@ -103,7 +103,10 @@ fn packet(peer: u32, ids: &ConnectionIds) -> (Vec<u8>, IpAddr) {
     packet.extend_from_slice(&[0; 20]);
     packet.extend_from_slice(&[0, 0, 0, 30]); // num_want
     packet.extend_from_slice(&6881u16.to_be_bytes());
-    let url = format!("/{}/announce", passkey(peer % USERS));
+    let url = format!(
+        "/{}/announce",
+        passkey((mix(!peer) % u64::from(USERS)) as u32)
+    );
     packet.extend_from_slice(&[2, url.len() as u8]);
     packet.extend_from_slice(url.as_bytes());
     (packet, from)

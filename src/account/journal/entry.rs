@@ -4,7 +4,7 @@
 //! length  u32   of what follows the checksum
 //! check   u32   CRC-32 of length and all that follows, begun with the journal's secret seed
 //! kind    u8
-//! body          records one after the other (postcard), or nothing
+//! body          records one after the other, or nothing
 //! ```
 //!
 //! The seed keeps a client from announcing bytes that would pass for an entry where a reader
@@ -60,10 +60,7 @@ impl Entry {
 
     /// Appends a record.
     pub fn push(&mut self, record: &Record<'_>) {
-        // It fails only where the writer does, and a vector does not.
-        if let Ok(bytes) = postcard::to_extend(record, std::mem::take(&mut self.bytes)) {
-            self.bytes = bytes;
-        }
+        record.write(&mut self.bytes);
     }
 
     /// Where its last record ends.
@@ -157,7 +154,7 @@ pub fn records(mut body: &[u8]) -> impl Iterator<Item = Record<'_>> {
         if body.is_empty() {
             return None;
         }
-        let (record, rest) = postcard::take_from_bytes(body).ok()?;
+        let (record, rest) = Record::read(body)?;
         body = rest;
         Some(record)
     })

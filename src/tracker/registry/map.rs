@@ -1,7 +1,8 @@
 //! A map that is cloned in no time and changed by copying little.
 //!
 //! A trie over keyed hashes of 32 bits, highest bits first. A branch has eight ways; a leaf is a row
-//! of at most [`LEAF_MAX`] entries without room to spare, searched from end to end. Nodes are
+//! of at most [`LEAF_MAX`] entries without room to spare, sorted by hash: a guess by the hash is off
+//! by a few entries only, so that a search touches little memory. Nodes are
 //! counted references: a clone shares all of them, and a change copies those it passes that others
 //! hold too, so that older clones stay as they are. An unshared map is changed in place.
 //!
@@ -19,8 +20,7 @@ const BITS: u32 = 3;
 const WAYS: usize = 1 << BITS;
 /// Branches above a leaf at most: then no bits are left, and a leaf grows instead.
 const MAX_DEPTH: u32 = u32::BITS / BITS;
-/// Entries of a leaf at most, while it can be split: two kilobytes, read in one sweep, and sizes
-/// that allocators find at once.
+/// Entries of a leaf at most, while it can be split: two kilobytes, copied by every change.
 const LEAF_MAX: usize = 64;
 /// Leaves under one branch that hold so few together become one: half of the most, so that entries
 /// that come and go do not split and join each time.
@@ -113,7 +113,9 @@ impl<T: Entry> Map<T> {
         loop {
             match node {
                 Node::Branch(children) => node = &children[way(place, depth)],
-                Node::Leaf(entries) => return entries.iter().find(|entry| is(entry)),
+                Node::Leaf(entries) => {
+                    return entries.get(search(entries, guess(place, depth, entries), is)?);
+                }
             }
             depth += 1;
         }
@@ -134,26 +136,31 @@ impl<T: Entry> Map<T> {
             count += 1;
         }
         let ways = &mut ways[..count];
+        let mut guesses = [0; LOOKUPS];
         for depth in 0..=MAX_DEPTH {
             let mut deeper = false;
-            for (place, node) in &mut *ways {
+            for ((place, node), guessed) in ways.iter_mut().zip(&mut guesses) {
                 if let Node::Branch(children) = *node {
                     *node = &children[way(*place, depth)];
                     deeper = true;
+                    if let Node::Leaf(entries) = node {
+                        *guessed = guess(*place, depth + 1, entries);
+                    }
                 }
             }
             if !deeper {
                 break;
             }
         }
-        for (_, node) in &*ways {
+        for ((_, node), guessed) in ways.iter().zip(&guesses) {
             if let Node::Leaf(entries) = node {
-                std::hint::black_box(entries.first().cloned());
+                std::hint::black_box(entries.get(*guessed).cloned());
             }
         }
-        for ((_, node), key) in ways.iter().zip(keys) {
+        for (((_, node), guessed), key) in ways.iter().zip(guesses).zip(keys) {
             show(match node {
-                Node::Leaf(entries) => entries.iter().find(|entry| entry.key() == key),
+                Node::Leaf(entries) => search(entries, guessed, |entry| entry.key() == key)
+                    .and_then(|at| entries.get(at)),
                 Node::Branch(_) => None,
             });
         }
@@ -181,6 +188,27 @@ impl<T: Entry> Map<T> {
     }
 }
 
+/// Where in a leaf so deep an entry stands, more or less: entries are sorted by place, and places
+/// are spread evenly.
+fn guess<T>(place: u32, depth: u32, entries: &[T]) -> usize {
+    let below = place.checked_shl(BITS * depth).unwrap_or_default();
+    (u64::from(below) * entries.len() as u64 >> u32::BITS) as usize
+}
+
+/// Where an entry stands of which this is true: looked for from a guess on, to both sides.
+fn search<T>(entries: &[T], guessed: usize, is: impl Fn(&T) -> bool) -> Option<usize> {
+    for away in 0..entries.len() {
+        let (below, above) = (guessed.wrapping_sub(away), guessed + away);
+        if entries.get(above).is_some_and(&is) {
+            return Some(above);
+        }
+        if entries.get(below).is_some_and(&is) {
+            return Some(below);
+        }
+    }
+    None
+}
+
 /// The way that a place takes at a branch so deep.
 fn way(place: u32, depth: u32) -> usize {
     let shift = u32::BITS.saturating_sub(BITS * (depth + 1));
@@ -197,19 +225,22 @@ impl<T: Entry> Node<T> {
             Node::Leaf(entries) => entries,
         };
         let key = entry.key();
-        if let Some(at) = entries.iter().position(|entry| entry.key() == key) {
+        let guessed = guess(place, depth, entries);
+        if let Some(at) = search(entries, guessed, |entry| entry.key() == key) {
             let old = Arc::make_mut(entries).get_mut(at)?;
             return Some(std::mem::replace(old, entry));
         }
-        let all = entries.iter().cloned().chain(std::iter::once(entry));
+        let before = |other: &T| T::place(&other.key(), secret) < place;
+        let (front, back) = entries.split_at(entries.partition_point(before));
+        let all = front.iter().cloned().chain([entry]);
+        let all = all.chain(back.iter().cloned());
         if entries.len() < LEAF_MAX || depth == MAX_DEPTH {
             *entries = all.collect();
             return None;
         }
-        let mut placed: Vec<(u32, T)> = all
+        let placed: Vec<(u32, T)> = all
             .map(|entry| (T::place(&entry.key(), secret), entry))
             .collect();
-        placed.sort_unstable_by_key(|(place, _)| *place);
         *self = Node::of(&placed, depth);
         None
     }

@@ -25,7 +25,7 @@ struct Session {
     row: PeerRow,
     /// What it did when it last announced; `None`: it stopped.
     seeds: Option<bool>,
-    v6: bool,
+    endpoint: Endpoint,
     finished: bool,
     seeded_until: u32,
     leeched_until: u32,
@@ -92,7 +92,7 @@ impl Accounts {
                 rates: Transfer::default(),
             },
             seeds: None,
-            v6: false,
+            endpoint: record.endpoint,
             finished: has_all(record) && record.event != Event::Completed,
             seeded_until: 0,
             leeched_until: 0,
@@ -107,23 +107,23 @@ impl Accounts {
             time,
             ..
         } = *record;
-        let raw = self.grow(place, record);
+        let growth = self.grow(place, record);
+        let raw = growth.credited;
         let (seeded, leeched) = self.pass_time(place, record);
         let session = &mut self.sessions[place];
         let row = &mut session.row;
         let secs = u64::from(time.since(row.last).max(1));
         row.rates = Transfer {
-            uploaded: raw.uploaded / secs,
-            downloaded: raw.downloaded / secs,
+            uploaded: growth.said.uploaded / secs,
+            downloaded: growth.said.downloaded / secs,
         };
         let is_new = row.announces == 0;
         let fast = row.rates.uploaded.max(row.rates.downloaded);
         let pretends = pretends(&row.agent, agent, &record.peer_id);
         let snatched = record.event == Event::Completed && !session.finished;
         session.finished |= snatched;
-        session.v6 = matches!(record.endpoint, Endpoint::V6(_));
         session.seeds = (record.event != Event::Stopped).then(|| has_all(record));
-        (row.ip, row.port) = record.endpoint.mapped();
+        (row.ip, row.port) = session.endpoint.mapped();
         if record.hide_ip {
             row.ip = [0; 16];
         }
@@ -182,26 +182,31 @@ impl Accounts {
         }
     }
 
-    /// What is credited; the baseline follows.
-    fn grow(&mut self, place: usize, record: &Record<'_>) -> Transfer {
+    /// What the totals say has been moved; baseline and address follow.
+    fn grow(&mut self, place: usize, record: &Record<'_>) -> Growth {
         let session = &mut self.sessions[place];
         let (before, now) = (session.row.totals, record.totals);
         let fell = now.uploaded < before.uploaded || now.downloaded < before.downloaded;
-        let twin = session.v6 != matches!(record.endpoint, Endpoint::V6(_))
+        let is_v6 = |endpoint: &Endpoint| matches!(endpoint, Endpoint::V6(_));
+        let late = fell
+            && is_v6(&session.endpoint) != is_v6(&record.endpoint)
             && session.row.announces > 0
             && record.event != Event::Started
             && record.time.since(session.row.last) <= self.rules.min_interval_secs;
-        if fell && twin {
-            return Transfer::default();
+        if !late {
+            session.row.totals = now;
+            session.endpoint = record.endpoint;
         }
-        session.row.totals = now;
         if fell {
-            return Transfer::default();
+            return Growth::default();
         }
-        Transfer {
+        let said = Transfer {
             uploaded: now.uploaded - before.uploaded,
             downloaded: now.downloaded - before.downloaded,
-        }
+        };
+        let absurd = said.uploaded > 1 << 50 || said.downloaded > 1 << 50;
+        let credited = if absurd { Transfer::default() } else { said };
+        Growth { said, credited }
     }
 
     /// Seconds of seeding and of downloading that are credited.
@@ -389,4 +394,11 @@ fn find<T: Default>(rows: &mut Vec<T>, is_it: impl FnMut(&T) -> bool) -> &mut T 
         rows.len() - 1
     });
     &mut rows[place]
+}
+
+/// What an announce adds to a client's totals, and what of it is believed.
+#[derive(Default)]
+struct Growth {
+    said: Transfer,
+    credited: Transfer,
 }

@@ -1,7 +1,7 @@
 //! An accepted announce, as the journal keeps it.
 
 use crate::model::{
-    Endpoint, Event, Multipliers, PeerId, Role, TorrentId, Transfer, UnixTime, UserId,
+    Endpoint, Event, Multipliers, PeerId, Role, TorrentId, Transfer, UnixTime, UserId, V6_BYTES,
 };
 use crate::storage::SessionKey;
 
@@ -76,6 +76,7 @@ impl<'a> Record<'a> {
         fixed[58..66].copy_from_slice(&self.left.to_le_bytes());
         fixed[66..68].copy_from_slice(&self.multipliers.up_percent.to_le_bytes());
         fixed[68..].copy_from_slice(&self.multipliers.down_percent.to_le_bytes());
+        out.reserve(FIXED_BYTES + V6_BYTES + MAX_AGENT_BYTES);
         out.extend_from_slice(&fixed);
         match &self.endpoint {
             Endpoint::V4(bytes) => out.extend_from_slice(bytes),
@@ -137,7 +138,9 @@ impl<'a> Record<'a> {
 }
 
 fn field<const N: usize>(fixed: &[u8; FIXED_BYTES], at: usize) -> [u8; N] {
-    std::array::from_fn(|place| fixed[at + place])
+    let mut field = [0; N];
+    field.copy_from_slice(&fixed[at..at + N]);
+    field
 }
 
 #[cfg(test)]

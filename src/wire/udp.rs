@@ -174,7 +174,9 @@ fn url_passkey(url: &[u8]) -> Option<&[u8]> {
 }
 
 fn field<const N: usize>(packet: &[u8; ANNOUNCE_BYTES], at: usize) -> [u8; N] {
-    std::array::from_fn(|i| packet[at + i])
+    let mut field = [0; N];
+    field.copy_from_slice(&packet[at..at + N]);
+    field
 }
 
 fn be32(packet: &[u8; ANNOUNCE_BYTES], at: usize) -> u32 {

@@ -1,8 +1,8 @@
 //! The ledger: what an announce means.
 //!
 //! Clients report totals since they started, so an announce is credited with what its totals have
-//! grown by since the session's last one, its *baseline*. An unknown session, or totals that went
-//! down, set a new baseline and credit nothing: whatever was moved before cannot be known, and a
+//! grown by since the session's last one, its *baseline*. An unknown session, totals that went
+//! down, or ones that grew absurdly, set a new baseline and credit nothing: whatever was moved before cannot be known, and a
 //! session that starts anew must not be credited twice. Seeding and downloading are credited from
 //! announce to announce, when the session did the same before and the gap is no longer than it
 //! should be; time in which several sessions of a user do so with the same torrent counts once.
@@ -21,6 +21,9 @@ use crate::storage::{Commit, EventKind, EventRow, HistoryDelta};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+/// Bytes that nobody moves between two announces: more is no growth, but nonsense, and must not
+/// spoil what is honest in the same row.
+const ABSURD_BYTES: u64 = 1 << 50;
 /// Names of programs that are shared by sessions; of more, each session has its own.
 const MAX_AGENTS: usize = 4096;
 
@@ -144,12 +147,13 @@ impl Ledger {
         let is_new = session.announces == 0;
         let growth = record.totals.since(session.baseline);
         let is_late = growth.is_none() && self.is_late_twin(session, record);
-        let raw = growth.unwrap_or_default();
+        let is_absurd =
+            growth.is_some_and(|growth| growth.uploaded.max(growth.downloaded) > ABSURD_BYTES);
+        let rates = per_second(growth.unwrap_or_default(), record.time.since(session.last));
+        let raw = growth.filter(|_| !is_absurd).unwrap_or_default();
         let time = self.time(session, record);
-        let gap_secs = record.time.since(session.last);
         let snatched = record.event == Event::Completed && !session.completed;
         let suspicious = suspicion::mismatch(&session.agent, &agent, &record.peer_id);
-        let rates = per_second(raw, gap_secs);
         let (before, said) = (session.state, session.said);
         let after = match record.event {
             Event::Stopped => State::Gone,

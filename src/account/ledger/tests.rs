@@ -141,20 +141,20 @@ fn growth_is_credited() {
             (0, 0),
         ),
         (
-            "all there is",
-            &[leecher(0, 0, 0), all],
-            (u64::MAX, u64::MAX),
+            "as much as can be",
+            &[leecher(0, 0, 0), leecher(30, ABSURD_BYTES, ABSURD_BYTES)],
+            (ABSURD_BYTES, ABSURD_BYTES),
         ),
         (
-            "all there is, twice",
+            "more than can be",
             &[
                 leecher(0, 0, 0),
-                all,
-                leecher(30, 0, 0),
-                leecher(40, u64::MAX, u64::MAX),
+                leecher(30, ABSURD_BYTES + 1, 5),
+                leecher(40, ABSURD_BYTES + 8, 6),
             ],
-            (u64::MAX, u64::MAX),
+            (7, 1),
         ),
+        ("all there is", &[leecher(0, 0, 0), all], (0, 0)),
     ] {
         let commit = account(records);
         let raw = moved(uploaded, downloaded);
@@ -404,35 +404,26 @@ fn a_snatch_counts_once() {
 
 #[test]
 fn sums_hold_the_most_a_number_can_hold() {
-    let most = Record {
+    let at = |uploaded, downloaded| Record {
         time: UnixTime(u32::MAX),
         left: u64::MAX,
         multipliers: Multipliers {
             up_percent: u16::MAX,
             down_percent: u16::MAX,
         },
-        ..leecher(0, u64::MAX, u64::MAX)
+        ..leecher(0, uploaded, downloaded)
     };
-    let least = Record {
-        totals: moved(0, 0),
-        ..most
+    // From nothing to the most that is believed, and again.
+    let often = |times, most: Record<'static>| {
+        let records = (0..times).flat_map(|_| [at(0, 0), most]);
+        account(&records.collect::<Vec<_>>())
     };
-    for records in [
-        [least, most, least, most],
-        [most, least, most, stopped(most)],
-    ] {
-        let commit = account(&records);
-        assert_eq!(commit.users[0].credited, moved(u64::MAX, u64::MAX));
-        assert_eq!(commit.history[0].last, UnixTime(u32::MAX));
-    }
-    let up = Record {
-        totals: moved(u64::MAX, 0),
-        ..most
-    };
-    assert_eq!(account(&[least, up]).torrents[0].balance, i64::MAX);
-    let down = Record {
-        totals: moved(0, u64::MAX),
-        ..most
-    };
-    assert_eq!(account(&[least, down]).torrents[0].balance, i64::MIN);
+    let commit = often(50, at(ABSURD_BYTES, ABSURD_BYTES));
+    assert_eq!(commit.users[0].credited, moved(u64::MAX, u64::MAX));
+    assert_eq!(commit.history[0].last, UnixTime(u32::MAX));
+    let commit = often(1 << 14, at(ABSURD_BYTES, 0));
+    assert_eq!(commit.users[0].raw, moved(u64::MAX, 0));
+    assert_eq!(commit.torrents[0].balance, i64::MAX);
+    let commit = often(1 << 14, at(0, ABSURD_BYTES));
+    assert_eq!(commit.torrents[0].balance, i64::MIN);
 }

@@ -222,7 +222,7 @@ const HISTORY: &str = concat!(
     plus!("announces", "?9"),
     ", snatches = ",
     plus!("snatches", "?10"),
-    ", last_at = ?12, completed_at = CASE WHEN completed_at = 0 THEN ?13 ELSE completed_at END, \
+    ", last_at = MAX(last_at, ?12), completed_at = CASE WHEN completed_at = 0 THEN ?13 ELSE completed_at END, \
      seeder = ?14, active = ?15, remaining = ?16, client_uploaded = ?17, client_downloaded = ?18, \
      agent = ?19"
 );

@@ -115,9 +115,17 @@ impl Shard {
         if let Some(row) = found.own {
             let session = self.sessions.get_mut(row);
             too_soon = is_too_soon(session, arrival, now, min_interval_secs);
+            let same = session.leeching == arrival.leeching;
             session.leeching = arrival.leeching;
             session.hear(&arrival.endpoint, now, !too_soon);
             left = [session.move_to(&arrival.endpoint), None];
+            if same && left[0].is_none() {
+                // Nothing has changed, as in most announces.
+                return Ok(Admitted {
+                    too_soon,
+                    ..Admitted::default()
+                });
+            }
         } else {
             let ghost = match found.sessions >= most_per_torrent {
                 true => Some(found.ghost.ok_or(Denied::TooManySessions)?),

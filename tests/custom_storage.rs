@@ -1,10 +1,13 @@
-//! A program of someone else's brings a storage of its own: the example keeps to the suite.
+//! A program of someone else's brings a storage of its own: the example keeps to the suite, and runs.
 
+mod common;
 // Its main is not called here.
 #[allow(dead_code)]
 #[path = "../examples/custom_storage.rs"]
 mod example;
 
+use crate::common::http;
+use crate::common::program::Running;
 use chihaya::model::{Multipliers, TorrentId, UnixTime, UserId};
 use chihaya::storage::conformance::{self, Application, Books, Site};
 use chihaya::storage::{
@@ -17,6 +20,7 @@ use std::collections::HashMap;
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 fn folder(name: &str) -> PathBuf {
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
@@ -245,4 +249,68 @@ fn a_torn_line_is_none() {
     drop(storage);
     let mut storage = JsonLines::open(&folder).expect("a folder");
     assert_eq!(storage.position("w").expect("a position"), 9);
+}
+
+/// The example as cargo has built it, with the tests or now.
+fn example() -> PathBuf {
+    let deps = std::env::current_exe().expect("the path of this test");
+    let target = deps.ancestors().nth(2).expect("a folder of builds");
+    let path = target.join("examples/custom_storage");
+    if !path.exists() {
+        let mut cargo = Command::new(env!("CARGO"));
+        let build = cargo.args(["build", "--quiet", "--example", "custom_storage"]);
+        assert!(build.status().expect("cargo runs").success());
+    }
+    path
+}
+
+#[test]
+fn the_example_runs_a_tracker() {
+    let folder = folder("custom-storage-runs");
+    std::fs::create_dir_all(folder.join("site")).expect("a folder");
+    let passkey = "0123456789abcdef0123456789abcdef";
+    let hash = http::hash('a')
+        .bytes()
+        .fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"));
+    let lines = format!(
+        "{}\n{}\n",
+        json!({"user": {"id": 7, "passkey": passkey}}),
+        json!({"torrent": {"id": 5, "info_hash": hash}})
+    );
+    append(&folder.join("site/directory.jsonl"), lines.as_bytes());
+    let config = json!({
+        "tracker": "private",
+        "network": {"udp": [], "http": ["127.0.0.1:0"]},
+        "storage": {"driver": "jsonl", "path": folder.join("site")},
+        "journal": {"path": folder.join("journal")},
+    });
+    let file = folder.join("config.json");
+    std::fs::write(&file, config.to_string()).expect("written");
+    let mut command = Command::new(example());
+    let mut running = Running::spawn(command.arg(&file).env("RUST_LOG", "info"));
+    let tracker = running.listening(1)[0].1;
+    for uploaded in [0, 1234] {
+        let target = http::announce('a', 6881, 0);
+        let target = format!("/{passkey}{target}&uploaded={uploaded}&downloaded=0");
+        assert_eq!(http::get(tracker, &target).announced().complete, 1);
+    }
+    let refused = http::get(tracker, &http::announce('a', 6881, 0));
+    assert_eq!(refused.failure(), "passkey required");
+    let (status, said) = running.end_by("-TERM");
+    assert!(status.success(), "{said:?}");
+    let books = std::fs::read_to_string(folder.join("site/books.jsonl")).expect("books");
+    let lines = books
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("JSON"));
+    let uploaded: u64 = lines
+        .flat_map(|line: Value| {
+            let users = line["batch"]["users"].as_array().cloned();
+            users.unwrap_or_default()
+        })
+        .map(|user| {
+            assert_eq!(user["user"], 7);
+            user["credited"]["uploaded"].as_u64().expect("a number")
+        })
+        .sum();
+    assert_eq!(uploaded, 1234, "{books}");
 }

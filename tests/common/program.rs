@@ -43,11 +43,12 @@ pub struct Running {
 
 impl Running {
     pub fn start(config: &str) -> Running {
-        let mut child = Command::new(CHIHAYA)
-            .args(["--config", config])
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("it starts");
+        Running::spawn(Command::new(CHIHAYA).args(["--config", config]))
+    }
+
+    /// Runs another program of ours, which logs as the executable does.
+    pub fn spawn(command: &mut Command) -> Running {
+        let mut child = command.stderr(Stdio::piped()).spawn().expect("it starts");
         let stderr = BufReader::new(child.stderr.take().expect("piped"));
         let (to, lines) = channel();
         thread::spawn(move || stderr.lines().try_for_each(|line| to.send(line.ok()?).ok()));

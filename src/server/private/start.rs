@@ -21,7 +21,7 @@ use std::fs::File;
 use std::io::{self, BufReader};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -65,7 +65,7 @@ impl Private {
         let journal = Journal::open(folder, config.journal.max.0.into(), name);
         let journal = Arc::new(journal.map_err(at_folder)?);
         let books = books(config, &journal)?;
-        let registry = registry(&folder.join(DIRECTORY_FILE), random()?);
+        let registry = Registry::new(random()?);
         let published = Published::new(registry.clone());
         let misses = Arc::new(Misses::new(random()?));
         let exchange = Arc::<Exchange>::default();
@@ -121,11 +121,35 @@ impl Private {
             wakers,
         };
         match wait(&loaded) {
-            Ok(()) => Ok(Some(private)),
-            Err(error) => {
+            First::Loaded => {}
+            First::Away => private.use_last_directory(&folder.join(DIRECTORY_FILE)),
+            First::Failed(error) => {
                 private.stop();
-                Err(error)
+                return Err(StartError::Storage(error));
             }
+        }
+        Ok(Some(private))
+    }
+
+    /// Lets the tracker go by the directory as it was last loaded, until the storage has its say.
+    fn use_last_directory(&self, path: &Path) {
+        let restored = match File::open(path) {
+            Ok(file) => Registry::restore(&mut BufReader::new(file)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return,
+            Err(error) => Err(error.into()),
+        };
+        match restored {
+            Ok(registry) => {
+                let totals = registry.totals();
+                info!(
+                    "journal: going on with {} users and {} torrents from {}",
+                    totals.users,
+                    totals.torrents,
+                    path.display()
+                );
+                self.shared.registry.publish_for_now(registry);
+            }
+            Err(error) => warn!("journal: {}: {error}; going on without it", path.display()),
         }
     }
 
@@ -172,16 +196,12 @@ fn spawn(
     thread.spawn(run).map_err(system("start a thread"))
 }
 
-/// Waits for the first load of the directory.
-fn wait(loaded: &Receiver<First>) -> Result<(), StartError> {
-    match loaded.recv_timeout(LOAD_PATIENCE) {
-        Ok(First::Failed(error)) => Err(StartError::Storage(error)),
-        Ok(First::Loaded | First::Away) | Err(RecvTimeoutError::Disconnected) => Ok(()),
-        Err(RecvTimeoutError::Timeout) => {
-            info!("storage: still loading; announces are refused until their users are known");
-            Ok(())
-        }
-    }
+/// Waits for the first load of the directory, for a while.
+fn wait(loaded: &Receiver<First>) -> First {
+    loaded.recv_timeout(LOAD_PATIENCE).unwrap_or_else(|_| {
+        info!("storage: still loading; users that are not known yet are refused");
+        First::Away
+    })
 }
 
 /// The books as the last run left them: its checkpoint, and what the journal holds beyond.
@@ -245,17 +265,4 @@ fn tell(journal: &Journal, from: u64, lost: u64, books: &Books) {
     if sessions > 0 || replayed > 0 {
         info!("journal: {sessions} sessions known, {replayed} bytes replayed");
     }
-}
-
-/// The directory as it was last loaded; an empty one where none has been kept.
-fn registry(path: &Path, key: [u8; 16]) -> Registry {
-    let restored = match File::open(path) {
-        Ok(file) => Registry::restore(&mut BufReader::new(file)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Registry::new(key),
-        Err(error) => Err(error.into()),
-    };
-    restored.unwrap_or_else(|error| {
-        warn!("journal: {}: {error}; going on without it", path.display());
-        Registry::new(key)
-    })
 }

@@ -10,7 +10,7 @@ use crate::server::clock::Clock;
 use crate::server::files;
 use crate::storage::{Change, Commit, Cursor, Storage, StorageError, Wanted};
 use crate::tracker::misses::Misses;
-use crate::tracker::registry::{Published, Registry};
+use crate::tracker::registry::{Loading, Published, Registry};
 use log::{error, info, warn};
 use serde_json::json;
 use std::sync::Arc;
@@ -238,16 +238,16 @@ impl Work {
         storage: &mut dyn Storage,
     ) -> Result<(), StorageError> {
         let started = Instant::now();
-        let mut next = self.registry.emptied();
+        let mut loading = Loading::like(&self.registry);
         let mut entries = 0;
         let cursor = storage.load(None, &mut |change: Change| {
-            next.apply(change);
+            loading.take(change);
             entries += 1;
             if entries % PROGRESS_ENTRIES == 0 {
                 info!("storage: {entries} users, torrents and others loaded so far");
             }
         })?;
-        next.set_loaded();
+        let next = loading.finish();
         let totals = next.totals();
         if duties.loaded.is_none() {
             info!(

@@ -86,10 +86,10 @@ impl<T: Numbered> Indexed<T> {
     }
 
     /// All these, much faster than one by one; `None` where two have a key or a number in common.
-    pub(super) fn of(entries: Vec<T>, secret: &Secret) -> Option<Indexed<T>> {
+    pub(super) fn of(entries: &[T], secret: &Secret) -> Option<Indexed<T>> {
         let numbers = entries.iter().map(|entry| ByNumber::of(entry, secret));
-        let numbers = Map::of(numbers.collect(), secret)?;
-        let entries = Map::of(entries, secret)?;
+        let numbers = Map::of(numbers, secret)?;
+        let entries = Map::of(entries.iter().cloned(), secret)?;
         Some(Indexed { entries, numbers })
     }
 

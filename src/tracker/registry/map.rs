@@ -80,9 +80,9 @@ impl<T> Default for Map<T> {
 
 impl<T: Entry> Map<T> {
     /// A map of all these, much faster than one by one; `None` where two have the same key.
-    pub(super) fn of(entries: Vec<T>, secret: &Secret) -> Option<Map<T>> {
+    pub(super) fn of(entries: impl Iterator<Item = T>, secret: &Secret) -> Option<Map<T>> {
         let place = |entry: T| (T::place(&entry.key(), secret), entry);
-        let mut placed: Vec<(u32, T)> = entries.into_iter().map(place).collect();
+        let mut placed: Vec<(u32, T)> = entries.map(place).collect();
         placed.sort_unstable_by_key(|(place, _)| *place);
         // Equal keys have equal places, so they stand together, among few others.
         let mut runs = placed.chunk_by(|(place, _), (next, _)| place == next);
@@ -192,7 +192,7 @@ impl<T: Entry> Map<T> {
 /// are spread evenly.
 fn guess<T>(place: u32, depth: u32, entries: &[T]) -> usize {
     let below = place.checked_shl(BITS * depth).unwrap_or_default();
-    (u64::from(below) * entries.len() as u64 >> u32::BITS) as usize
+    ((u64::from(below) * entries.len() as u64) >> u32::BITS) as usize
 }
 
 /// Where an entry stands of which this is true: looked for from a guess on, to both sides.

@@ -9,6 +9,7 @@
 
 mod clients;
 mod indexed;
+mod loading;
 mod map;
 #[cfg(test)]
 mod model_tests;
@@ -18,6 +19,7 @@ mod secret;
 mod snapshot;
 mod tokens;
 
+pub use loading::Loading;
 pub use map::LOOKUPS;
 pub use published::{Published, Reader};
 pub use records::{Standing, TorrentRecord, UserRecord};

@@ -32,9 +32,22 @@ impl Published {
     /// For one thread, which clones [`Published::current`], changes the clone and publishes it; or
     /// keeps one of its own, and publishes clones of that.
     pub fn publish(&self, registry: Registry) {
+        self.replace(registry, |_| true);
+    }
+
+    /// Does the same unless one that is loaded stands there already: for what is known from
+    /// earlier, by any thread.
+    pub fn publish_for_now(&self, registry: Registry) {
+        self.replace(registry, |current| !current.is_loaded());
+    }
+
+    fn replace(&self, registry: Registry, may: impl Fn(&Registry) -> bool) {
         let newest = Arc::new(registry);
         let old = {
             let mut current = lock(&self.current);
+            if !may(&current) {
+                return;
+            }
             let old = std::mem::replace(&mut *current, newest);
             // Under the lock, so that a reader takes a registry and its generation together.
             self.generation.fetch_add(1, Ordering::Release);
@@ -150,6 +163,25 @@ mod tests {
         assert_eq!(published.retire(), 0);
         assert!(first.upgrade().is_none());
         assert_eq!(published.current().totals().tokens, 5);
+    }
+
+    #[test]
+    fn what_is_known_from_earlier_gives_way_to_what_is_loaded() {
+        let of = |loaded: bool| {
+            let mut registry = Registry::new([loaded.into(); 16]);
+            if loaded {
+                registry.set_loaded();
+            }
+            registry
+        };
+        let published = Published::new(of(false));
+        published.publish_for_now(of(true));
+        let restored = published.current();
+        assert!(restored.is_loaded());
+        published.publish_for_now(of(true));
+        assert!(Arc::ptr_eq(&restored, &published.current()));
+        published.publish(of(true));
+        assert!(!Arc::ptr_eq(&restored, &published.current()));
     }
 
     #[test]

@@ -122,8 +122,8 @@ impl Registry {
                 other => registry.restore_few(other).ok_or(BlockError::Damaged)?,
             }
         }
-        registry.users = Indexed::of(users, &registry.secret).ok_or(BlockError::Damaged)?;
-        registry.torrents = Indexed::of(torrents, &registry.secret).ok_or(BlockError::Damaged)?;
+        registry.users = Indexed::of(&users, &registry.secret).ok_or(BlockError::Damaged)?;
+        registry.torrents = Indexed::of(&torrents, &registry.secret).ok_or(BlockError::Damaged)?;
         Ok(registry)
     }
 

@@ -7,7 +7,7 @@ use chihaya::config::{self, Config};
 use chihaya::tracker::Settings;
 use chihaya::tracker::http::{Requests, Rest};
 use chihaya::wire::http::{Status, parse};
-use chihaya_fuzz::{NOW, bencode, decides_once, tracker};
+use chihaya_fuzz::{NOW, TIME, bencode, decides_once, tracker};
 use libfuzzer_sys::fuzz_target;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::LazyLock;
@@ -48,7 +48,7 @@ fn serve(bytes: &[u8]) {
     let mut requests = Requests::default();
     let (mut unread, mut served) = (bytes, Vec::new());
     requests.begin();
-    tracker.begin();
+    tracker.begin(NOW, TIME);
     loop {
         let (head_only, goes_on) = match parse(unread) {
             Ok(Status::Complete { request, consumed }) => {

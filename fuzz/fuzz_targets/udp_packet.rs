@@ -11,7 +11,7 @@ use chihaya::tracker::Settings;
 use chihaya::tracker::connection_id::ConnectionIds;
 use chihaya::tracker::udp::Packets;
 use chihaya::wire::udp::{ANNOUNCE_BYTES, ANNOUNCE_HEAD_BYTES, HEADER_BYTES, MAX_SCRAPE_HASHES};
-use chihaya_fuzz::{NOW, tracker};
+use chihaya_fuzz::{NOW, TIME, tracker};
 use libfuzzer_sys::fuzz_target;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::LazyLock;
@@ -53,7 +53,7 @@ fuzz_target!(|packet: &[u8]| {
         sent.extend([(packet.to_vec(), side), (proven, side)]);
     }
     packets.begin();
-    tracker.begin();
+    tracker.begin(NOW, TIME);
     for (slot, (packet, (client, ..))) in sent.iter().enumerate() {
         packets.collect(&mut tracker, slot, packet, *client, NOW);
     }

@@ -6,7 +6,7 @@ pub mod bencode;
 pub mod model;
 
 use chihaya::cache::{Batch, Driver, Memory, MemorySettings, Query};
-use chihaya::model::Seconds;
+use chihaya::model::{Seconds, UnixTime};
 use chihaya::tracker::{Settings, Tracker};
 use std::fmt::Debug;
 
@@ -53,3 +53,5 @@ pub fn tracker(settings: &Settings, max_peers: u64, queries: &[Query]) -> Tracke
 
 /// When every run of a tracker takes place.
 pub const NOW: Seconds = Seconds(70_000);
+/// The same as the time of day.
+pub const TIME: UnixTime = UnixTime(1_800_000_000);

@@ -6,6 +6,7 @@
 
 use arbitrary::Arbitrary;
 use chihaya::account::journal::{Body, Entry, Next, next, records, skip};
+use chihaya::account::record::MAX_AGENT_BYTES;
 use chihaya_fuzz::announced::{Announced, Clients};
 use libfuzzer_sys::fuzz_target;
 use std::ops::Range;
@@ -40,8 +41,12 @@ fn damaged(input: &Input) {
             false => Entry::default(),
         };
         let records = announced.iter().map(|one| clients.record(one, NOW_SECS));
-        let records: Vec<_> = records.collect();
+        let mut records: Vec<_> = records.collect();
         records.iter().for_each(|record| entry.push(record));
+        // Longer names are cut.
+        for record in &mut records {
+            record.agent = record.agent.get(..MAX_AGENT_BYTES).unwrap_or(record.agent);
+        }
         let start = journal.len();
         journal.extend(entry.seal(input.seed));
         written.push((start..journal.len(), records));

@@ -81,11 +81,12 @@ fn check() -> Fallible<(Run, Outcomes)> {
         ] {
             for client in clients {
                 let user = passkey(pairs[0].transport, role, client.client.name);
-                let own = pairs
+                let own: Vec<_> = pairs
                     .iter()
-                    .filter(|pair| pair.client(role) == client.client.name);
-                let bytes: usize = own.map(|pair| pair.content.len()).sum();
-                let moved = end(client, &database, &user);
+                    .filter(|pair| pair.client(role) == client.client.name)
+                    .collect();
+                let bytes: usize = own.iter().map(|pair| pair.content.len()).sum();
+                let moved = end(client, &database, &user, own.len());
                 told.push((user, role, bytes as u64, moved));
             }
         }
@@ -136,14 +137,15 @@ fn register<'p>(database: &Path, pairs: impl Iterator<Item = &'p Pair>) -> Falli
 }
 
 /// Ends a client; returns what it says it has uploaded and downloaded.
-fn end(mut running: Running, database: &Path, user: &str) -> Fallible<[u64; 2]> {
+fn end(mut running: Running, database: &Path, user: &str, torrents: usize) -> Fallible<[u64; 2]> {
     let leave = running.client.leave;
     if !leave.is_empty() {
         running.namespace.output(leave)?;
         let db = Connection::open(database).map_err(|err| err.to_string())?;
         let sql = "SELECT count(*) FROM tracker_peers p JOIN tracker_users u ON u.id = p.user_id \
-                   WHERE u.name = ?1 AND p.active";
-        let has_left = || db.query_row(sql, [user], |row| row.get(0)) == Ok(0);
+                   WHERE u.name = ?1 AND NOT p.active";
+        let torrents = torrents as i64;
+        let has_left = || db.query_row(sql, [user], |row| row.get(0)) == Ok(torrents);
         if !wait_until(Instant::now() + END_BOUND, has_left) {
             return Err(format!("it has not left after {END_BOUND:?}"));
         }

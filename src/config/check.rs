@@ -1,7 +1,7 @@
 //! Ranges, and what does not fit together.
 
 use super::units::{DAY, HOUR};
-use super::{Bytes, Config, Span};
+use super::{Bytes, Config, SESSIONS_PER_TORRENT_MOST, Span};
 use serde::Serialize;
 use std::ops::RangeInclusive;
 
@@ -68,7 +68,7 @@ impl Config {
         check.range(
             "accounts.sessions_per_torrent",
             accounts.sessions_per_torrent,
-            0..=64,
+            0..=SESSIONS_PER_TORRENT_MOST,
         );
         check.range("accounts.grace", accounts.grace, Span(0)..=Span(DAY));
         check.range(

@@ -17,6 +17,9 @@ use units::{DAY, HOUR, MINUTE};
 
 /// The port trackers are usually found on.
 pub const DEFAULT_PORT: u16 = 6969;
+/// Clients of one user on one torrent at most, whatever is allowed: all of them are looked at by
+/// each announce of any of them.
+pub const SESSIONS_PER_TORRENT_MOST: u16 = 64;
 
 /// Everything that can be set. Every field has a default: no file is needed.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -214,7 +217,7 @@ impl Default for Cache {
 /// What users may, and how their transfer is accounted.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Accounts {
-    /// Clients that one user may have on one torrent; 0: any number.
+    /// Clients that one user may have on one torrent; 0: the most there can be, 64.
     pub sessions_per_torrent: u16,
     /// How long the totals of a client that no longer announces are remembered.
     pub session_lifetime: Span,

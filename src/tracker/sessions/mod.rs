@@ -12,6 +12,7 @@ mod model_tests;
 mod session;
 mod shard;
 
+use crate::config::SESSIONS_PER_TORRENT_MOST;
 use crate::model::{Endpoint, Event, PeerId, Seconds, TorrentId, UserId};
 use foldhash::fast::FixedState;
 use shard::Shard;
@@ -25,9 +26,6 @@ const SHARDS_PER_WORKER: usize = 4;
 pub const ARRIVALS: usize = super::registry::LOOKUPS;
 /// Sessions that a sweep looks at under one lock: some tens of microseconds.
 const SWEEP_SLICE: usize = 256;
-/// Sessions of one user on one torrent at most, also where any number is allowed: all of them are
-/// looked at by each announce of any of them.
-pub const SESSIONS_PER_TORRENT_MOST: usize = 64;
 /// Sessions of one user at most, so that no member can fill the memory: more torrents than the
 /// largest seedboxes hold.
 pub const SESSIONS_PER_USER_MOST: u32 = 1 << 17;
@@ -122,8 +120,8 @@ impl Sessions {
     /// None yet.
     pub fn new(settings: &SessionSettings) -> Sessions {
         let most_per_torrent = match usize::from(settings.sessions_per_torrent) {
-            0 => SESSIONS_PER_TORRENT_MOST,
-            most => most.min(SESSIONS_PER_TORRENT_MOST),
+            0 => SESSIONS_PER_TORRENT_MOST.into(),
+            most => most.min(SESSIONS_PER_TORRENT_MOST.into()),
         };
         let hasher = FixedState::with_seed(settings.seed);
         Sessions {

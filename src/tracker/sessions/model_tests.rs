@@ -310,7 +310,7 @@ fn any_number_of_clients_has_its_bound() {
             .arrive(&arrival(1, 1, peer), Seconds(peer))
             .expect("admitted");
     }
-    assert_eq!(sessions.len(), SESSIONS_PER_TORRENT_MOST);
+    assert_eq!(sessions.len(), usize::from(SESSIONS_PER_TORRENT_MOST));
 }
 
 #[test]

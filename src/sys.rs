@@ -15,6 +15,20 @@ pub const DATAGRAMS_PER_TICK: usize = 64;
 /// Room for one control message with the address a datagram was sent to, aligned as a `cmsghdr`.
 type Control = [u64; 6];
 
+/// Asks for the line of the processor's cache in which a value begins, without waiting for it.
+#[inline]
+pub fn prefetch<T>(value: &T) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        // SAFETY: a hint, which reads nothing and faults nowhere; every x86-64 has it.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(ptr::from_ref(value).cast()) };
+    }
+    // Elsewhere the first read brings it.
+    #[cfg(not(target_arch = "x86_64"))]
+    std::hint::black_box(value);
+}
+
 /// Slots for the datagrams of one tick, and for sending answers to where they came from.
 pub struct Datagrams {
     bytes: Box<[u8]>,

@@ -13,6 +13,6 @@ impl Hash for Bytes<'_> {
 }
 
 /// The hash of some bytes under a key.
-pub(super) fn hash_bytes(bytes: &[u8], hasher: &FixedState) -> u64 {
+pub(crate) fn hash_bytes(bytes: &[u8], hasher: &FixedState) -> u64 {
     hasher.hash_one(Bytes(bytes))
 }

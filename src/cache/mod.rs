@@ -5,7 +5,7 @@ mod arena;
 mod batch;
 mod block;
 mod buckets;
-mod hash;
+pub(crate) mod hash;
 mod large;
 mod mark;
 mod member;

@@ -31,6 +31,15 @@ impl<T> Pages<T> {
         &mut self.pages[row / ROWS][row % ROWS]
     }
 
+    /// The row of a number that may be none.
+    pub(crate) fn find(&self, row: usize) -> Option<&T> {
+        self.pages.get(row / ROWS)?.get(row % ROWS)
+    }
+
+    pub(crate) fn find_mut(&mut self, row: usize) -> Option<&mut T> {
+        self.pages.get_mut(row / ROWS)?.get_mut(row % ROWS)
+    }
+
     /// Adds a row at the end; returns its place.
     pub(crate) fn push(&mut self, value: T) -> usize {
         if self.rows / ROWS == self.pages.len() {

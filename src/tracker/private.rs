@@ -57,7 +57,6 @@ struct Steps {
     users: Vec<Option<UserRecord>>,
     torrents: Vec<Option<TorrentRecord>>,
     known: Vec<Known>,
-    arrivals: Vec<Arrival>,
     outcomes: Vec<Result<Admitted, Denied>>,
 }
 
@@ -283,14 +282,12 @@ impl Private {
     /// Lets clients whose users and torrents are good arrive, and puts them into the batch.
     fn arrive(&mut self, steps: &mut Steps, batch: &mut Batch) {
         let Steps {
-            known,
-            arrivals,
-            outcomes,
-            ..
+            known, outcomes, ..
         } = steps;
-        arrivals.clear();
-        arrivals.extend(known.iter().map(|known| {
-            let announce = &self.candidates[known.candidate].announce;
+        let candidates = &self.candidates;
+        let arrival = |at: usize| {
+            let known: &Known = &known[at];
+            let announce = &candidates[known.candidate].announce;
             Arrival {
                 user: known.user.id,
                 slots: known.user.slots,
@@ -300,8 +297,12 @@ impl Private {
                 leeching: announce.role != Role::Seeder,
                 event: announce.event,
             }
-        }));
-        self.sessions.arrive_all(arrivals, self.now, outcomes);
+        };
+        outcomes.clear();
+        outcomes.resize(known.len(), Err(Denied::TooManySessions));
+        let tell = |at: usize, outcome| outcomes[at] = outcome;
+        self.sessions
+            .arrive_all(known.len(), arrival, self.now, tell);
         for (known, outcome) in known.iter().zip(&*outcomes) {
             let outcome = match outcome {
                 Ok(admitted) => Ok(self.accept(known, admitted, batch)),

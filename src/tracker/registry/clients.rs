@@ -63,11 +63,16 @@ impl Clients {
 
     /// The longest prefix decides; where none matches, whether others had to be approved.
     pub(super) fn allow(&self, peer_id: &PeerId) -> bool {
-        let longest = (1..=PEER_ID_BYTES)
-            .rev()
-            .filter(|length| self.lengths >> length & 1 == 1)
-            .find_map(|length| self.get(peer_id.0.get(..length)?));
-        longest.map_or(self.approved == 0, |entry| entry.allow)
+        let mut lengths = self.lengths;
+        while let Some(length) = lengths.checked_ilog2() {
+            if let Some(prefix) = peer_id.0.get(..length as usize)
+                && let Some(entry) = self.get(prefix)
+            {
+                return entry.allow;
+            }
+            lengths &= !(1 << length);
+        }
+        self.approved == 0
     }
 
     fn get(&self, prefix: &[u8]) -> Option<&ClientEntry> {

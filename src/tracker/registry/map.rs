@@ -12,6 +12,7 @@
 //! is one to seven bytes.
 
 use super::secret::Secret;
+use crate::sys;
 use std::sync::Arc;
 
 /// Bits of the hash that choose a way.
@@ -78,6 +79,22 @@ impl<T> Default for Map<T> {
     }
 }
 
+/// A search that goes on with others.
+struct Walk<'m, T> {
+    place: u32,
+    /// Where in the leaf the entry is, more or less.
+    guessed: usize,
+    node: &'m Node<T>,
+}
+
+impl<T> Clone for Walk<'_, T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Walk<'_, T> {}
+
 impl<T: Entry> Map<T> {
     /// A map of all these, much faster than one by one; `None` where two have the same key.
     pub(super) fn of(entries: impl Iterator<Item = T>, secret: &Secret) -> Option<Map<T>> {
@@ -129,22 +146,26 @@ impl<T: Entry> Map<T> {
         secret: &Secret,
         mut show: impl FnMut(Option<&'m T>),
     ) {
-        let mut ways = [(0, &self.root); LOOKUPS];
+        let mut walks = [Walk {
+            place: 0,
+            guessed: 0,
+            node: &self.root,
+        }; LOOKUPS];
         let mut count = 0;
-        for ((place, _), key) in ways.iter_mut().zip(keys.clone()) {
-            *place = T::place(&key, secret);
+        for (walk, key) in walks.iter_mut().zip(keys.clone()) {
+            walk.place = T::place(&key, secret);
             count += 1;
         }
-        let ways = &mut ways[..count];
-        let mut guesses = [0; LOOKUPS];
+        let walks = &mut walks[..count];
         for depth in 0..=MAX_DEPTH {
             let mut deeper = false;
-            for ((place, node), guessed) in ways.iter_mut().zip(&mut guesses) {
-                if let Node::Branch(children) = *node {
-                    *node = &children[way(*place, depth)];
+            for walk in &mut *walks {
+                if let Node::Branch(children) = walk.node {
+                    walk.node = &children[way(walk.place, depth)];
                     deeper = true;
-                    if let Node::Leaf(entries) = node {
-                        *guessed = guess(*place, depth + 1, entries);
+                    if let Node::Leaf(entries) = walk.node {
+                        walk.guessed = guess(walk.place, depth + 1, entries);
+                        entries.get(walk.guessed).map(sys::prefetch);
                     }
                 }
             }
@@ -152,14 +173,9 @@ impl<T: Entry> Map<T> {
                 break;
             }
         }
-        for ((_, node), guessed) in ways.iter().zip(&guesses) {
-            if let Node::Leaf(entries) = node {
-                std::hint::black_box(entries.get(*guessed).cloned());
-            }
-        }
-        for (((_, node), guessed), key) in ways.iter().zip(guesses).zip(keys) {
-            show(match node {
-                Node::Leaf(entries) => search(entries, guessed, |entry| entry.key() == key)
+        for (walk, key) in walks.iter().zip(keys) {
+            show(match walk.node {
+                Node::Leaf(entries) => search(entries, walk.guessed, |entry| entry.key() == key)
                     .and_then(|at| entries.get(at)),
                 Node::Branch(_) => None,
             });

@@ -15,13 +15,16 @@ mod shard;
 use crate::config::SESSIONS_PER_TORRENT_MOST;
 use crate::model::{Endpoint, Event, PeerId, Seconds, TorrentId, UserId};
 use foldhash::fast::FixedState;
-use shard::Shard;
+use session::LONGEST_MIN_INTERVAL_SECS;
+use shard::{Place, Shard};
 use std::hash::BuildHasher;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Shards for each worker: enough that two seldom want the same one, few enough that each has
 /// several of the announces of a tick, which then wait for memory together.
 const SHARDS_PER_WORKER: usize = 4;
+/// Shards at most, so that the announces of a tick can be told apart by a byte.
+const SHARDS_MOST: usize = 256;
 /// Announces that are taken at once at most.
 pub const ARRIVALS: usize = super::registry::LOOKUPS;
 /// Sessions that a sweep looks at under one lock: some tens of microseconds.
@@ -89,7 +92,8 @@ pub struct SessionSettings {
     /// Clients that one user may have on one torrent; 0: any number, within
     /// [`SESSIONS_PER_TORRENT_MOST`].
     pub sessions_per_torrent: u16,
-    /// Seconds between two announces of a client; 0: none is too soon.
+    /// Seconds between two announces of a client; 0: none is too soon. More than 18 hours are taken
+    /// for 18 hours.
     pub min_interval_secs: u32,
     /// Seconds after which a client that has not announced is forgotten.
     pub peer_lifetime_secs: u32,
@@ -124,13 +128,15 @@ impl Sessions {
             most => most.min(SESSIONS_PER_TORRENT_MOST.into()),
         };
         let hasher = FixedState::with_seed(settings.seed);
+        let shards = settings.workers.saturating_mul(SHARDS_PER_WORKER);
+        let shards = shards.clamp(1, SHARDS_MOST).next_power_of_two();
         Sessions {
-            shards: (0..(settings.workers * SHARDS_PER_WORKER).next_power_of_two())
+            shards: (0..shards)
                 .map(|_| Mutex::new(Shard::new(hasher.clone())))
                 .collect(),
             hasher,
             swept: Mutex::default(),
-            min_interval_secs: settings.min_interval_secs,
+            min_interval_secs: settings.min_interval_secs.min(LONGEST_MIN_INTERVAL_SECS),
             most_per_torrent,
             lifetime_secs: settings.peer_lifetime_secs,
         }
@@ -143,46 +149,65 @@ impl Sessions {
     /// allowed takes the place of the one at the same address that was silent for longest, which
     /// is most likely the same client before it was restarted.
     pub fn arrive(&self, arrival: &Arrival, now: Seconds) -> Result<Admitted, Denied> {
-        let shard = self.shard_of(arrival.user);
-        self.arrive_at(&mut lock(&self.shards[shard]), arrival, now)
+        let mut shard = lock(&self.shards[self.shard_of(arrival.user)]);
+        let mut place = Place::new(arrival, &self.hasher);
+        shard.fetch(&mut place);
+        self.arrive_at(&mut shard, place, arrival, now)
     }
 
-    /// Clients have announced, [`ARRIVALS`] at most; those of one user in this order. The lock of
-    /// each shard is taken once, and what is not in the processor's cache is waited for once.
+    /// So many clients have announced, [`ARRIVALS`] at most: `arrival` says what, and `tell` is told
+    /// what follows. Those of one user are taken in their order. The lock of each shard is taken
+    /// once, and what is not in the processor's cache is waited for once.
     pub fn arrive_all(
         &self,
-        arrivals: &[Arrival],
+        count: usize,
+        arrival: impl Fn(usize) -> Arrival,
         now: Seconds,
-        outcomes: &mut Vec<Result<Admitted, Denied>>,
+        mut tell: impl FnMut(usize, Result<Admitted, Denied>),
     ) {
-        outcomes.clear();
-        outcomes.resize(arrivals.len(), Err(Denied::TooManySessions));
-        let mut turns = [(0, 0); ARRIVALS];
-        let turns = &mut turns[..arrivals.len().min(ARRIVALS)];
-        for (place, (turn, arrival)) in turns.iter_mut().zip(arrivals).enumerate() {
-            *turn = (self.shard_of(arrival.user) as u32, place as u32);
+        let count = count.min(ARRIVALS);
+        let mut places = [Place::default(); ARRIVALS];
+        let mut turns = Turns::default();
+        // From the last to the first, as each is put before those that are there.
+        for at in (0..count).rev() {
+            let arrival = arrival(at);
+            places[at] = Place::new(&arrival, &self.hasher);
+            turns.put(at, self.shard_of(arrival.user));
         }
-        turns.sort_unstable();
-        for turns in turns.chunk_by(|a, b| a.0 == b.0) {
-            let mut shard = lock(&self.shards[turns[0].0 as usize]);
-            let of_turn = |turn: &(u32, u32)| &arrivals[turn.1 as usize];
-            shard.fetch(turns.iter().map(of_turn));
-            for turn in turns {
-                let outcome = self.arrive_at(&mut shard, of_turn(turn), now);
-                outcomes[turn.1 as usize] = outcome;
+        for first in 0..count {
+            let Some(shard) = turns.begins(first) else {
+                continue;
+            };
+            let mut shard = lock(&self.shards[shard]);
+            turns
+                .from(first)
+                .for_each(|at| shard.fetch(&mut places[at]));
+            for at in turns.from(first) {
+                tell(
+                    at,
+                    self.arrive_at(&mut shard, places[at], &arrival(at), now),
+                );
             }
         }
     }
 
+    #[inline]
     fn arrive_at(
         &self,
         shard: &mut Shard,
+        place: Place,
         arrival: &Arrival,
         now: Seconds,
     ) -> Result<Admitted, Denied> {
         match arrival.event {
-            Event::Stopped => Ok(shard.stop(arrival)),
-            _ => shard.arrive(arrival, now, self.min_interval_secs, self.most_per_torrent),
+            Event::Stopped => Ok(shard.stop(place, arrival)),
+            _ => shard.arrive(
+                place,
+                arrival,
+                now,
+                self.min_interval_secs,
+                self.most_per_torrent,
+            ),
         }
     }
 
@@ -225,6 +250,49 @@ impl Sessions {
     /// Other bits than those that choose a place within the tables of a shard.
     fn shard_of(&self, user: UserId) -> usize {
         (self.hasher.hash_one(user) >> 32) as usize & (self.shards.len() - 1)
+    }
+}
+
+/// The announces of a tick by shard: chains, each in the order of its announces.
+struct Turns {
+    /// The first announce of each shard.
+    first: [u8; SHARDS_MOST],
+    /// For each announce its shard, and the next one of that.
+    shards: [u8; ARRIVALS],
+    next: [u8; ARRIVALS],
+}
+
+/// No announce.
+const NONE: u8 = u8::MAX;
+const _: () = assert!(ARRIVALS <= NONE as usize);
+
+impl Default for Turns {
+    fn default() -> Turns {
+        Turns {
+            first: [NONE; SHARDS_MOST],
+            shards: [0; ARRIVALS],
+            next: [NONE; ARRIVALS],
+        }
+    }
+}
+
+impl Turns {
+    /// Puts an announce before the others of its shard.
+    fn put(&mut self, at: usize, shard: usize) {
+        self.shards[at] = shard as u8;
+        self.next[at] = std::mem::replace(&mut self.first[shard], at as u8);
+    }
+
+    /// The shard whose first announce this is.
+    fn begins(&self, at: usize) -> Option<usize> {
+        let shard = usize::from(self.shards[at]);
+        (usize::from(self.first[shard]) == at).then_some(shard)
+    }
+
+    /// An announce and those of its shard that come after it.
+    fn from(&self, first: usize) -> impl Iterator<Item = usize> {
+        let next = |at: &usize| Some(usize::from(self.next[*at])).filter(|next| *next < ARRIVALS);
+        std::iter::successors(Some(first), next)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Sessions against a stupid twin: a list that is searched from end to end.
 
 use super::*;
+use crate::cache::hash::hash_bytes;
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 
@@ -117,7 +118,9 @@ impl Twin {
             let ways = session.ways.iter().flatten();
             ways.map(|(_, heard, _)| *heard).max()
         };
-        let oldest = ghosts.min_by_key(|(_, session)| (heard(session), session.peer_id));
+        let hasher = FixedState::with_seed(SETTINGS.seed);
+        let client = |session: &TwinSession| hash_bytes(&session.peer_id.0, &hasher);
+        let oldest = ghosts.min_by_key(|(_, session)| (heard(session), client(session)));
         let (ghost, _) = oldest.ok_or(Denied::TooManySessions)?;
         let ghost = self.sessions.remove(ghost);
         let ways = ghost.ways.iter().flatten();
@@ -171,13 +174,20 @@ fn endpoint_of(is_v4: bool, host: u8, port: u16) -> Endpoint {
 #[derive(Clone, Debug)]
 enum Step {
     Arrive(Arrival),
-    Pass { secs: u32 },
-    Sweep { slices: usize },
+    /// As a worker does it, those of one tick together.
+    ArriveTogether(Vec<Arrival>),
+    Pass {
+        secs: u32,
+    },
+    Sweep {
+        slices: usize,
+    },
 }
 
 fn any_step() -> impl Strategy<Value = Step> {
     prop_oneof![
         20 => any_arrival().prop_map(Step::Arrive),
+        5 => prop::collection::vec(any_arrival(), 0..12).prop_map(Step::ArriveTogether),
         5 => (0..15u32).prop_map(|secs| Step::Pass { secs }),
         1 => Just(Step::Pass { secs: SETTINGS.peer_lifetime_secs }),
         1 => (1..8usize).prop_map(|slices| Step::Sweep { slices }),
@@ -211,13 +221,20 @@ proptest! {
         for step in steps {
             match step {
                 Step::Arrive(arrival) => {
-                    let admitted = sessions.arrive(&arrival, Seconds(now));
-                    let expected = twin.arrive(&arrival, now);
-                    let said = admitted.map(|all| (all.too_soon, BTreeSet::from_iter(all.left.iter().map(shown))));
-                    let expected = expected.map(|(too_soon, left)| {
-                        (too_soon, BTreeSet::from_iter(left.into_iter().map(shown)))
+                    let said = told(sessions.arrive(&arrival, Seconds(now)));
+                    prop_assert_eq!(said, expected(&mut twin, &arrival, now), "{:?}", arrival);
+                }
+                Step::ArriveTogether(arrivals) => {
+                    let mut said = vec![None; arrivals.len()];
+                    let arrival = |at: usize| arrivals[at];
+                    sessions.arrive_all(arrivals.len(), arrival, Seconds(now), |at, outcome| {
+                        assert_eq!(said[at].replace(told(outcome)), None, "told once");
                     });
-                    prop_assert_eq!(said, expected, "{:?}", arrival);
+                    // Users have nothing to do with one another, so their order among each other
+                    // does not matter.
+                    for (arrival, said) in arrivals.iter().zip(said) {
+                        prop_assert_eq!(said, Some(expected(&mut twin, arrival, now)), "{:?}", arrival);
+                    }
                 }
                 Step::Pass { secs } => now += secs,
                 Step::Sweep { slices } => {
@@ -234,6 +251,18 @@ proptest! {
             counts_agree(&sessions, &twin);
         }
     }
+}
+
+/// Whether it came too soon, and which addresses are left.
+type Told = Result<(bool, BTreeSet<String>), Denied>;
+
+fn told(admitted: Result<Admitted, Denied>) -> Told {
+    admitted.map(|all| (all.too_soon, all.left.iter().map(shown).collect()))
+}
+
+fn expected(twin: &mut Twin, arrival: &Arrival, now: u32) -> Told {
+    let (too_soon, left) = twin.arrive(arrival, now)?;
+    Ok((too_soon, left.into_iter().map(shown).collect()))
 }
 
 fn shown(endpoint: Endpoint) -> String {

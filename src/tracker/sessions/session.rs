@@ -1,28 +1,41 @@
 //! One client of one user on one torrent.
 
 use super::Arrival;
-use crate::model::{Endpoint, PeerId, Seconds, TorrentId, UserId, V4_BYTES, V6_BYTES};
+use crate::model::{Endpoint, Seconds, TorrentId, UserId, V4_BYTES, V6_BYTES};
 
 /// Families of addresses.
 pub(super) const FAMILIES: usize = 2;
 
-/// A session in 80 bytes. It has an address of at least one family.
+/// Stands for a peer id: a keyed hash of it, so that a session fits a line of the processor's
+/// cache. Two clients of one user on one torrent would have to have the same of 64 bits to be taken
+/// for one, and would harm nobody else.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) struct Client(pub(super) u64);
+
+/// A session in 64 bytes, a line of the processor's cache. It has an address of at least one
+/// family.
 #[derive(Clone, Copy, Debug)]
+#[repr(align(64))]
 pub(super) struct Session {
     pub(super) user: UserId,
     pub(super) torrent: TorrentId,
-    pub(super) peer_id: PeerId,
-    v4: Option<[u8; V4_BYTES]>,
-    v6: Option<[u8; V6_BYTES]>,
+    pub(super) client: Client,
     /// When it announced last, by family.
     heard: [Seconds; FAMILIES],
-    /// When it last announced and was not too soon, by family: from there the next is measured, or
-    /// a client that asks every minute would be too soon for ever.
-    counted: [Seconds; FAMILIES],
+    /// Seconds from when it last announced and was not too soon to when it announced last, by
+    /// family: from there the next is measured, or a client that asks every minute would be too
+    /// soon for ever. What is too soon is so within the minimum interval: see
+    /// [`LONGEST_MIN_INTERVAL_SECS`].
+    uncounted_secs: [u16; FAMILIES],
+    v4: Option<[u8; V4_BYTES]>,
+    v6: Option<[u8; V6_BYTES]>,
     pub(super) leeching: bool,
 }
 
-const _: () = assert!(size_of::<Session>() == 80);
+const _: () = assert!(size_of::<Session>() == 64);
+
+/// Seconds of a minimum interval at most: 18 hours.
+pub(super) const LONGEST_MIN_INTERVAL_SECS: u32 = u16::MAX as u32;
 
 pub(super) fn family_of(endpoint: &Endpoint) -> usize {
     match endpoint {
@@ -41,15 +54,15 @@ fn same_ip(a: &Endpoint, b: &Endpoint) -> bool {
 }
 
 impl Session {
-    pub(super) fn new(arrival: &Arrival, now: Seconds) -> Session {
+    pub(super) fn new(arrival: &Arrival, client: Client, now: Seconds) -> Session {
         let mut session = Session {
             user: arrival.user,
             torrent: arrival.torrent,
-            peer_id: arrival.peer_id,
+            client,
             v4: None,
             v6: None,
             heard: [now; FAMILIES],
-            counted: [now; FAMILIES],
+            uncounted_secs: [0; FAMILIES],
             leeching: arrival.leeching,
         };
         session.move_to(&arrival.endpoint);
@@ -62,7 +75,10 @@ impl Session {
     }
 
     pub(super) fn has(&self, endpoint: &Endpoint) -> bool {
-        self.endpoints().contains(&Some(*endpoint))
+        match endpoint {
+            Endpoint::V4(bytes) => self.v4.as_ref() == Some(bytes),
+            Endpoint::V6(bytes) => self.v6.as_ref() == Some(bytes),
+        }
     }
 
     pub(super) fn has_ip_of(&self, endpoint: &Endpoint) -> bool {
@@ -92,16 +108,24 @@ impl Session {
 
     /// Seconds since it announced so that it counted, over the family of an endpoint.
     pub(super) fn counted_ago(&self, endpoint: &Endpoint, now: Seconds) -> u32 {
-        now.0.saturating_sub(self.counted[family_of(endpoint)].0)
+        let counted = self.counted(family_of(endpoint));
+        now.0.saturating_sub(counted)
+    }
+
+    fn counted(&self, family: usize) -> u32 {
+        let uncounted_secs = self.uncounted_secs[family].into();
+        self.heard[family].0.saturating_sub(uncounted_secs)
     }
 
     /// It has announced. Workers' clocks may differ by a tick: time does not go back.
     pub(super) fn hear(&mut self, endpoint: &Endpoint, now: Seconds, counts: bool) {
         let family = family_of(endpoint);
-        self.heard[family] = self.heard[family].max(now);
-        if counts {
-            self.counted[family] = self.counted[family].max(now);
-        }
+        let before = self.counted(family);
+        let counted = if counts { before.max(now.0) } else { before };
+        let heard = self.heard[family].max(now);
+        self.heard[family] = heard;
+        let uncounted_secs = heard.0.saturating_sub(counted);
+        self.uncounted_secs[family] = u16::try_from(uncounted_secs).unwrap_or(u16::MAX);
     }
 
     /// When it announced last, over any family it has an address of.

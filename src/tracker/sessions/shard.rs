@@ -5,10 +5,12 @@
 //! of them: there are few. Each user has a count of sessions and of torrents with a downloading
 //! one, so nothing takes longer for a user of thousands of torrents.
 
-use super::session::{Session, family_of};
-use super::{ARRIVALS, Admitted, Arrival, Denied, Left, SESSIONS_PER_USER_MOST};
+use super::session::{Client, Session, family_of};
+use super::{Admitted, Arrival, Denied, Left, SESSIONS_PER_USER_MOST};
+use crate::cache::hash::hash_bytes;
 use crate::cache::pages::Pages;
 use crate::model::{Endpoint, Event, Seconds, TorrentId, UserId};
+use crate::sys;
 use foldhash::fast::FixedState;
 use hashbrown::HashTable;
 use std::hash::BuildHasher;
@@ -55,6 +57,43 @@ struct Pair {
     hash: u64,
 }
 
+/// Where to look for the session of an announce.
+#[derive(Clone, Copy)]
+pub(super) struct Place {
+    hash: u64,
+    client: Client,
+    /// Where it is most likely: the first row of its hash, when it was last looked at.
+    row: u32,
+}
+
+impl Default for Place {
+    fn default() -> Place {
+        Place {
+            hash: 0,
+            client: Client(0),
+            row: u32::MAX,
+        }
+    }
+}
+
+impl Place {
+    pub(super) fn new(arrival: &Arrival, hasher: &FixedState) -> Place {
+        Place {
+            hash: hasher.hash_one((arrival.user, arrival.torrent)),
+            client: Client(hash_bytes(&arrival.peer_id.0, hasher)),
+            row: u32::MAX,
+        }
+    }
+
+    fn pair(&self, arrival: &Arrival) -> Pair {
+        Pair {
+            user: arrival.user,
+            torrent: arrival.torrent,
+            hash: self.hash,
+        }
+    }
+}
+
 impl Shard {
     pub(super) fn new(hasher: FixedState) -> Shard {
         Shard {
@@ -69,22 +108,19 @@ impl Shard {
         self.sessions.len()
     }
 
-    /// Brings what these announces will look at into the processor's cache, all at once: first the
-    /// places in the index, then the rows.
-    pub(super) fn fetch<'a>(&self, arrivals: impl Iterator<Item = &'a Arrival>) {
-        let mut rows = [None; ARRIVALS];
-        for (row, arrival) in rows.iter_mut().zip(arrivals) {
-            let pair = self.pair(arrival.user, arrival.torrent);
-            *row = self.index.iter_hash(pair.hash).next().copied();
-        }
-        for row in rows.iter().flatten() {
-            std::hint::black_box(*self.sessions.get(*row as usize));
+    /// Looks up where a session is most likely, and brings that into the processor's cache.
+    pub(super) fn fetch(&self, place: &mut Place) {
+        if let Some(row) = self.index.iter_hash(place.hash).next() {
+            place.row = *row;
+            if let Some(session) = self.sessions.find(*row as usize) {
+                sys::prefetch(session);
+            }
         }
     }
 
-    pub(super) fn stop(&mut self, arrival: &Arrival) -> Admitted {
-        let pair = self.pair(arrival.user, arrival.torrent);
-        let found = self.find(pair, arrival);
+    pub(super) fn stop(&mut self, place: Place, arrival: &Arrival) -> Admitted {
+        let pair = place.pair(arrival);
+        let found = self.find(pair, place.client, &arrival.endpoint);
         let Some(row) = found.own else {
             return Admitted::default();
         };
@@ -97,15 +133,45 @@ impl Shard {
         self.admitted(pair, arrival, [left, None])
     }
 
+    #[inline]
     pub(super) fn arrive(
         &mut self,
+        place: Place,
         arrival: &Arrival,
         now: Seconds,
         min_interval_secs: u32,
         most_per_torrent: usize,
     ) -> Result<Admitted, Denied> {
-        let pair = self.pair(arrival.user, arrival.torrent);
-        let found = self.find(pair, arrival);
+        // Most announces say what the one before has said: then nothing else must be looked at. A
+        // row that has moved since belongs to somebody else, or is no longer there.
+        if let Some(session) = self.sessions.find_mut(place.row as usize)
+            && (session.user, session.torrent) == (arrival.user, arrival.torrent)
+            && session.client == place.client
+            && session.leeching == arrival.leeching
+            && session.has(&arrival.endpoint)
+        {
+            let too_soon = is_too_soon(session, arrival, now, min_interval_secs);
+            session.hear(&arrival.endpoint, now, !too_soon);
+            return Ok(Admitted {
+                too_soon,
+                ..Admitted::default()
+            });
+        }
+        self.arrive_changed(place, arrival, now, min_interval_secs, most_per_torrent)
+    }
+
+    /// The announce of a client that is new, or elsewhere, or no longer does what it did, or is one
+    /// of several: it may be any of them.
+    fn arrive_changed(
+        &mut self,
+        place: Place,
+        arrival: &Arrival,
+        now: Seconds,
+        min_interval_secs: u32,
+        most_per_torrent: usize,
+    ) -> Result<Admitted, Denied> {
+        let pair = place.pair(arrival);
+        let found = self.find(pair, place.client, &arrival.endpoint);
         let wants_slot = arrival.leeching && !found.downloads && arrival.slots.is_some();
         if wants_slot && !has_slot(arrival.slots, self.usage(arrival.user)) {
             return Err(Denied::NoSlotFree);
@@ -115,17 +181,9 @@ impl Shard {
         if let Some(row) = found.own {
             let session = self.sessions.get_mut(row);
             too_soon = is_too_soon(session, arrival, now, min_interval_secs);
-            let same = session.leeching == arrival.leeching;
             session.leeching = arrival.leeching;
             session.hear(&arrival.endpoint, now, !too_soon);
             left = [session.move_to(&arrival.endpoint), None];
-            if same && left[0].is_none() {
-                // Nothing has changed, as in most announces.
-                return Ok(Admitted {
-                    too_soon,
-                    ..Admitted::default()
-                });
-            }
         } else {
             let ghost = match found.sessions >= most_per_torrent {
                 true => Some(found.ghost.ok_or(Denied::TooManySessions)?),
@@ -136,7 +194,7 @@ impl Shard {
                 return Err(Denied::TooManySessions);
             }
             // First in, then out: a user without any session would lose the count of downloads.
-            self.insert(pair, Session::new(arrival, now));
+            self.insert(pair, Session::new(arrival, place.client, now));
             if let Some(ghost) = ghost {
                 left = self.remove(ghost).endpoints();
             }
@@ -173,18 +231,13 @@ impl Shard {
         (usage.sessions as usize, usage.downloads as usize)
     }
 
-    fn pair(&self, user: UserId, torrent: TorrentId) -> Pair {
-        let hash = self.hasher.hash_one((user, torrent));
-        Pair {
-            user,
-            torrent,
-            hash,
-        }
-    }
-
     fn pair_of(&self, row: usize) -> Pair {
         let session = self.sessions.get(row);
-        self.pair(session.user, session.torrent)
+        Pair {
+            user: session.user,
+            torrent: session.torrent,
+            hash: self.hasher.hash_one((session.user, session.torrent)),
+        }
     }
 
     /// The sessions of a user on a torrent, with their rows.
@@ -196,17 +249,17 @@ impl Shard {
         })
     }
 
-    fn find(&self, pair: Pair, arrival: &Arrival) -> Found {
+    fn find(&self, pair: Pair, client: Client, endpoint: &Endpoint) -> Found {
         let mut found = Found::default();
         let mut silent = None;
         for (row, session) in self.of(pair) {
             found.sessions += 1;
             found.downloads |= session.leeching;
-            if session.peer_id == arrival.peer_id {
+            if session.client == client {
                 found.own = Some(row);
-            } else if session.has_ip_of(&arrival.endpoint) {
-                // Of two that are equally old the peer id decides, for the sake of the tests.
-                let age = (session.last_heard(), session.peer_id);
+            } else if session.has_ip_of(endpoint) {
+                // Of two that are equally old the hash decides, for the sake of the tests.
+                let age = (session.last_heard(), session.client);
                 if silent.is_none_or(|oldest| age < oldest) {
                     silent = Some(age);
                     found.ghost = Some(row);

@@ -281,6 +281,7 @@ fn change_of(line: &str) -> Option<Change> {
         "everybody" => Change::Global(Global {
             multipliers: multipliers()?,
             until: until()?,
+            ..Global::default()
         }),
         _ => return None,
     })

@@ -1,7 +1,8 @@
 use super::*;
 use chihaya::model::{TorrentId, Transfer, UserId};
 use chihaya::storage::{
-    Change, Commit, Cursor, NoStorage, Storage, TorrentEntry, UserEntry, Wanted,
+    Change, Commit, Cursor, Edit, EditError, NoStorage, Placed, Storage, TorrentEntry, UserEntry,
+    Wanted,
 };
 use std::sync::{Arc, Mutex};
 
@@ -52,6 +53,14 @@ impl Storage for Site {
 }
 
 impl Directory for Site {
+    fn edit(&mut self, _: &[Edit]) -> Result<Vec<Result<Placed, EditError>>, StorageError> {
+        Err(StorageError::Retry("nothing is pushed here".to_owned()))
+    }
+
+    fn stands(&mut self, _: &Edit, _: &mut dyn FnMut(Change)) -> Result<(), StorageError> {
+        Err(StorageError::Retry("nothing is pushed here".to_owned()))
+    }
+
     fn add_user(&mut self, name: &str, passkey: &Passkey) -> Result<UserId, StorageError> {
         let users = &mut self.0.lock().expect("entries").users;
         if users.iter().any(|user| user.name == name) {

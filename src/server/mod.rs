@@ -13,6 +13,7 @@ mod udp;
 mod worker;
 
 pub use bind::Protocol;
+pub use private::{Answers, Authority, LISTED_MOST, PushError, Pushed, Stored};
 
 use crate::cache::{CacheError, Driver};
 use crate::config::Config;
@@ -228,6 +229,12 @@ impl Server {
     /// Where it listens; ports given as 0 are the real ones here.
     pub fn addresses(&self) -> &[(Protocol, SocketAddr)] {
         &self.addresses
+    }
+
+    /// Who decides what the directory of a private tracker is: to push changes to it, and to look
+    /// into it. A public tracker has none.
+    pub fn authority(&self) -> Option<&Arc<Authority>> {
+        self.private.as_ref().map(Private::authority)
     }
 
     /// Takes no more requests, sends what is owed, saves what is to be kept, and ends the threads.

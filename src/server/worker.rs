@@ -149,6 +149,7 @@ impl Worker {
     }
 
     fn tick(&mut self, events: &mut Events) {
+        self.tracker.rest();
         if let Err(error) = self.poll.poll(events, self.patience())
             && error.kind() != io::ErrorKind::Interrupted
         {

@@ -1,6 +1,7 @@
 //! What the web application decides: who may announce what, and how it is credited.
 
 use crate::model::{InfoHash, Multipliers, Passkey, TorrentId, UnixTime, UserId};
+use serde::{Deserialize, Serialize};
 
 /// How far a load has come; its meaning is the driver's.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -69,7 +70,7 @@ pub struct Torrent {
 }
 
 /// Whether a torrent may be announced.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum TorrentStatus {
     /// It may.
     Registered,
@@ -81,7 +82,7 @@ pub enum TorrentStatus {
 
 /// A prefix of peer ids (BEP 20). Where any is approved, all others are not; the longest prefix
 /// decides.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Client {
     /// 1 to 20 bytes.
     pub prefix: Box<[u8]>,
@@ -90,7 +91,7 @@ pub struct Client {
 }
 
 /// How some user's transfer of some torrent is credited, on top of all else.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Token {
     /// The user; `None`: everybody.
     pub user: Option<UserId>,
@@ -107,8 +108,12 @@ pub struct Token {
 pub struct Global {
     /// How all transfer is credited.
     pub multipliers: Multipliers,
-    /// Until when; then as if nothing were said. `None`: for good.
+    /// Until when; then as if nothing were said of it. `None`: for good.
     pub until: Option<UnixTime>,
+    /// Seconds between two announces; `None`: as configured.
+    pub interval_secs: Option<u32>,
+    /// Seconds before which a client must not announce again; `None`: as configured.
+    pub min_interval_secs: Option<u32>,
 }
 
 /// What a client has announced that nobody here knows of.

@@ -6,6 +6,7 @@
 mod change;
 mod commit;
 pub mod conformance;
+mod edit;
 mod none;
 #[cfg(feature = "sqlite")]
 mod sqlite;
@@ -13,6 +14,10 @@ mod sqlite;
 pub use change::{Change, Client, Cursor, Global, Token, Torrent, TorrentStatus, User, Wanted};
 pub use commit::{
     Commit, EventKind, EventRow, HistoryDelta, PeerRow, SessionKey, Table, TorrentDelta, UserDelta,
+};
+pub use edit::{
+    Edit, EditError, NAME_MAX_BYTES, OptionsEdit, PREFIX_MAX_BYTES, Placed, REASON_MAX_BYTES,
+    TorrentEdit, TorrentName, UserEdit, UserName,
 };
 pub use none::NoStorage;
 #[cfg(feature = "sqlite")]
@@ -42,15 +47,29 @@ pub trait Storage: Send {
     /// ([`StorageError::Moved`] otherwise). `from` and `to` may be the same.
     fn commit(&mut self, writer: &str, batch: &Commit) -> Result<(), StorageError>;
 
-    /// The directory for those who write it by the command line; `None` where it is the web
-    /// application's alone.
+    /// The directory for those who write it by the command line, and for what is pushed; `None`
+    /// where it is the web application's alone.
     fn directory(&mut self) -> Option<&mut dyn Directory> {
         None
     }
 }
 
-/// Users and torrents, where a driver can write them: for sites without a web application.
+/// The directory, where a driver can write it: for sites without a web application, and for those
+/// whose web application pushes what it changes.
 pub trait Directory {
+    /// Makes edits in their order, all that can be made in one transaction, and answers each.
+    ///
+    /// An edit that cannot be made changes nothing and keeps none of the others from being made.
+    /// After an error it is not known whether any was made; they are made again then. A user or
+    /// torrent that is named by number is that of the number, whatever else is said; one that is
+    /// named by passkey or info-hash is looked for by it, and gets a number that nobody has had
+    /// where it is new and none is said.
+    fn edit(&mut self, edits: &[Edit]) -> Result<Vec<Result<Placed, EditError>>, StorageError>;
+
+    /// Shows how what an edit names stands, by number where it has one: with all that
+    /// [`Storage::load`] would say of it, or that it is gone.
+    fn stands(&mut self, edit: &Edit, to: &mut dyn FnMut(Change)) -> Result<(), StorageError>;
+
     /// Registers a user; returns the number it got.
     fn add_user(&mut self, name: &str, passkey: &Passkey) -> Result<UserId, StorageError>;
 

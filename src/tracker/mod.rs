@@ -134,6 +134,13 @@ impl Tracker {
         }
     }
 
+    /// Says that the tick is over: nothing is decided any more until the next one begins.
+    pub fn rest(&self) {
+        if let Some(private) = &self.private {
+            private.rest();
+        }
+    }
+
     /// Admits the announces of this tick and lets its queries take effect; an error means that
     /// none did.
     pub fn run(&mut self, now: Seconds) -> Result<(), CacheError> {

@@ -133,6 +133,11 @@ impl Private {
         (self.now, self.time) = (now, time);
     }
 
+    /// Ends a tick.
+    pub(super) fn rest(&self) {
+        self.registry.rest();
+    }
+
     pub(super) fn registry(&self) -> &Registry {
         self.registry.registry()
     }

@@ -8,7 +8,7 @@ pub mod program;
 pub mod udp;
 
 use chihaya::config::{Config, Network};
-use chihaya::server::Protocol;
+use chihaya::server::{Authority, Protocol};
 use chihaya::{Drivers, Server};
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
@@ -58,6 +58,12 @@ impl Tracker {
             http,
             udp,
         }
+    }
+
+    /// Who decides what its directory is.
+    pub fn authority(&self) -> &Authority {
+        let server = self.server.as_ref().expect("it runs here");
+        server.authority().expect("a private tracker")
     }
 
     /// Stops it as SIGTERM would.

@@ -12,6 +12,7 @@ mod credit;
 mod events;
 mod limits;
 mod prefixes;
+mod pushes;
 mod refusals;
 mod restart;
 mod scrape;

@@ -1,9 +1,12 @@
 //! What a private tracker has beside workers and timer: a thread that follows the journal and keeps
-//! the books, and one that owns the storage. Neither is ever waited for by an announce.
+//! the books, one that owns the storage, and one that makes what is pushed. None is ever waited for
+//! by an announce.
 
+mod authority;
 mod exchange;
 mod ledger;
 mod start;
 mod storage;
 
+pub use authority::{Answers, Authority, LISTED_MOST, PushError, Pushed, Stored};
 pub(super) use start::Private;

@@ -1,5 +1,6 @@
 //! Starting and ending a private tracker: what the last run has left is taken up first.
 
+use super::authority::{self, Authority};
 use super::exchange::Exchange;
 use super::ledger::{self, CHECKPOINT_FILE};
 use super::storage::{self, DIRECTORY_FILE, First};
@@ -35,10 +36,12 @@ const STOP_PATIENCE: Duration = Duration::from_secs(5);
 /// The threads of a private tracker.
 pub(in crate::server) struct Private {
     shared: PrivateShared,
+    authority: Arc<Authority>,
     stop_ledger: Arc<AtomicBool>,
     stop_storage: Arc<AtomicBool>,
     ledger: JoinHandle<()>,
     storage: JoinHandle<()>,
+    pushes: JoinHandle<()>,
     /// The workers, once there are any.
     wakers: Arc<OnceLock<Vec<Arc<mio::Waker>>>>,
 }
@@ -67,6 +70,19 @@ impl Private {
         let books = books(config, &journal)?;
         let registry = Registry::new(random()?);
         let published = Published::new(registry.clone());
+        let sessions = Arc::new(Sessions::new(&SessionSettings {
+            workers,
+            sessions_per_torrent: config.accounts.sessions_per_torrent,
+            peer_lifetime_secs: config.announce.peer_lifetime.0,
+            min_interval_secs: config.announce.min_interval.0,
+            seed: u64::from_le_bytes(random()?),
+        }));
+        let authority = Arc::new(Authority::new(
+            registry,
+            Arc::clone(&published),
+            Arc::clone(&sessions),
+            clock,
+        ));
         let misses = Arc::new(Misses::new(random()?));
         let exchange = Arc::<Exchange>::default();
         let wakers = Arc::<OnceLock<Vec<Arc<mio::Waker>>>>::default();
@@ -85,7 +101,7 @@ impl Private {
             config: config.clone(),
             clock,
             open,
-            registry,
+            authority: Arc::clone(&authority),
             published: Arc::clone(&published),
             misses: Arc::clone(&misses),
             exchange: Arc::clone(&exchange),
@@ -99,14 +115,10 @@ impl Private {
         let (first, loaded) = channel();
         let storage = spawn("storage", move || storage.run(&first))?;
         let ledger = spawn("ledger", move || ledger.run())?;
+        let pushes = authority::Work::new(Arc::clone(&authority));
+        let pushes = spawn("authority", move || pushes.run())?;
         exchange.set_threads(ledger.thread(), storage.thread());
-        let sessions = Arc::new(Sessions::new(&SessionSettings {
-            workers,
-            sessions_per_torrent: config.accounts.sessions_per_torrent,
-            peer_lifetime_secs: config.announce.peer_lifetime.0,
-            min_interval_secs: config.announce.min_interval.0,
-            seed: u64::from_le_bytes(random()?),
-        }));
+        authority.set_threads(pushes.thread(), storage.thread());
         let private = Private {
             shared: PrivateShared {
                 registry: published,
@@ -114,10 +126,12 @@ impl Private {
                 misses,
                 journal,
             },
+            authority,
             stop_ledger,
             stop_storage,
             ledger,
             storage,
+            pushes,
             wakers,
         };
         match wait(&loaded) {
@@ -147,7 +161,7 @@ impl Private {
                     totals.torrents,
                     path.display()
                 );
-                self.shared.registry.publish_for_now(registry);
+                self.authority.restored(registry);
             }
             Err(error) => warn!("journal: {}: {error}; going on without it", path.display()),
         }
@@ -156,6 +170,11 @@ impl Private {
     /// What workers share.
     pub(in crate::server) fn shared(&self) -> &PrivateShared {
         &self.shared
+    }
+
+    /// Who decides what the directory is.
+    pub(in crate::server) fn authority(&self) -> &Arc<Authority> {
+        &self.authority
     }
 
     /// Who is to be woken when the directory has been replaced.
@@ -167,6 +186,8 @@ impl Private {
     /// Ends the threads, once no worker appends any more: the last batches go into the storage if
     /// it takes them, and the books are written.
     pub(in crate::server) fn stop(self) {
+        self.authority.stop();
+        let _ = self.pushes.join();
         self.stop_ledger.store(true, Ordering::Release);
         self.ledger.thread().unpark();
         let _ = self.ledger.join();

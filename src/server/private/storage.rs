@@ -2,15 +2,16 @@
 //! application has changed, and looks up what is unknown. It may block for as long as the storage
 //! does.
 
+use super::authority::Authority;
 use super::exchange::Exchange;
 use crate::account::committer::{Committer, Note, Outcome};
 use crate::config::Config;
 use crate::drivers::OpenStorage;
 use crate::server::clock::Clock;
 use crate::server::files;
-use crate::storage::{Change, Commit, Cursor, Storage, StorageError, Wanted};
+use crate::storage::{Change, Commit, Cursor, Edit, Storage, StorageError, Wanted};
 use crate::tracker::misses::Misses;
-use crate::tracker::registry::{Loading, Published, Registry};
+use crate::tracker::registry::{Loading, Published};
 use log::{error, info, warn};
 use serde_json::json;
 use std::sync::Arc;
@@ -26,6 +27,8 @@ const REJECTED_FILE: &str = "rejected.jsonl";
 const TURN: Duration = Duration::from_millis(500);
 /// Unknown passkeys and torrents that are looked up at once.
 const LOOKUPS_A_TURN: usize = 256;
+/// Pushed edits that are written in one transaction at most: some tenths of a second of a slow disk.
+const PUSHES_A_TURN: usize = 4096;
 /// How long after a failure it is tried again, at first and at most.
 const RETRY: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(30)];
 /// How often a directory that has changed is written to its file.
@@ -47,7 +50,7 @@ pub(super) struct Work {
     pub(super) config: Config,
     pub(super) clock: Clock,
     pub(super) open: Arc<OpenStorage>,
-    pub(super) registry: Registry,
+    pub(super) authority: Arc<Authority>,
     pub(super) published: Arc<Published>,
     pub(super) misses: Arc<Misses>,
     pub(super) exchange: Arc<Exchange>,
@@ -64,8 +67,9 @@ struct Duties {
     /// When the changes were last looked at, and everything was last loaded.
     looked: Option<Instant>,
     loaded: Option<Instant>,
-    /// The directory has changed since it was written to its file.
-    unsaved: bool,
+    /// More is to be written than one transaction takes.
+    more: bool,
+    /// When the directory was last written to its file.
     saved: Option<Instant>,
     down_since: Option<Instant>,
     retry_at: Instant,
@@ -81,7 +85,7 @@ impl Work {
             cursor: None,
             looked: None,
             loaded: None,
-            unsaved: false,
+            more: false,
             saved: None,
             down_since: None,
             retry_at: now,
@@ -90,7 +94,9 @@ impl Work {
         let mut first = Some(first);
         while !self.stopping.load(Ordering::Acquire) {
             if Instant::now() >= duties.retry_at {
+                self.authority.storage_begins();
                 let result = self.turn(&mut duties);
+                self.authority.storage_ends(result.is_err());
                 let ends_start = first.take().is_some_and(|first| report(first, &result));
                 if !ends_start {
                     self.tell(&mut duties, result);
@@ -98,14 +104,19 @@ impl Work {
             }
             self.save_directory(&mut duties, DIRECTORY_INTERVAL);
             self.published.retire();
-            std::thread::park_timeout(TURN);
+            if !std::mem::take(&mut duties.more) {
+                std::thread::park_timeout(TURN);
+            }
         }
         self.save_directory(&mut duties, Duration::ZERO);
     }
 
     fn turn(&mut self, duties: &mut Duties) -> Result<(), StorageError> {
         if duties.storage.is_none() {
-            duties.storage = Some((self.open)(&self.config)?);
+            let mut storage = (self.open)(&self.config)?;
+            let writable = storage.directory().is_some();
+            self.authority.storage_is_open(writable);
+            duties.storage = Some(storage);
         }
         let Some(mut storage) = duties.storage.take() else {
             return Ok(());
@@ -113,10 +124,38 @@ impl Work {
         let result = self.flush(duties, &mut *storage);
         // A batch that cannot be written does not keep the directory from being read.
         let read = self
-            .read_changes(duties, &mut *storage)
-            .and_then(|()| self.look_up(duties, &mut *storage));
+            .write_pushes(duties, &mut *storage)
+            .and_then(|()| self.read_changes(duties, &mut *storage))
+            .and_then(|()| self.look_up(&mut *storage));
         duties.storage = Some(storage);
         result.and(read)
+    }
+
+    /// Writes what was pushed into the directory, where it can be written.
+    fn write_pushes(
+        &self,
+        duties: &mut Duties,
+        storage: &mut dyn Storage,
+    ) -> Result<(), StorageError> {
+        let Some(directory) = storage.directory() else {
+            return Ok(());
+        };
+        let numbered = self.authority.to_write(PUSHES_A_TURN);
+        if numbered.is_empty() {
+            return Ok(());
+        }
+        duties.more = numbered.len() == PUSHES_A_TURN;
+        let (numbers, edits): (Vec<u64>, Vec<Edit>) = numbered.into_iter().unzip();
+        let results = directory.edit(&edits)?;
+        let mut changes = Vec::new();
+        for (edit, result) in edits.iter().zip(&results) {
+            if result.is_err() {
+                directory.stands(edit, &mut |change| changes.push(change))?;
+            }
+        }
+        let results = numbers.into_iter().zip(results).collect();
+        self.authority.written(results, changes);
+        Ok(())
     }
 
     /// Commits the batch that is offered.
@@ -133,7 +172,7 @@ impl Work {
         match duties.committer.commit(storage, writer, &batch, &mut note) {
             Outcome::Committed => {
                 self.exchange.committed(batch.to);
-                self.read_snatches(duties, storage, &batch)
+                self.read_snatches(storage, &batch)
             }
             Outcome::Later(error) => Err(error),
             Outcome::Stuck(error) => Err(match error {
@@ -149,14 +188,10 @@ impl Work {
 
     /// Reads again how often the torrents of a batch have been downloaded: what the tracker adds
     /// itself is no change of the web application's.
-    fn read_snatches(
-        &mut self,
-        duties: &mut Duties,
-        storage: &mut dyn Storage,
-        batch: &Commit,
-    ) -> Result<(), StorageError> {
+    fn read_snatches(&self, storage: &mut dyn Storage, batch: &Commit) -> Result<(), StorageError> {
+        let registry = self.authority.registry();
         let finished = batch.torrents.iter().filter(|row| row.snatches > 0);
-        let known = finished.filter_map(|row| self.registry.torrent_by_id(row.torrent));
+        let known = finished.filter_map(|row| registry.torrent_by_id(row.torrent));
         let info_hashes: Vec<_> = known.map(|(info_hash, _)| info_hash).collect();
         info_hashes
             .chunks(LOOKUPS_A_TURN)
@@ -165,7 +200,7 @@ impl Work {
                     passkeys: Vec::new(),
                     info_hashes: info_hashes.to_vec(),
                 };
-                self.find(duties, storage, &wanted)
+                self.find(storage, &wanted)
             })
     }
 
@@ -211,14 +246,14 @@ impl Work {
             return Ok(());
         }
         let reload_is_due = is_due(duties.loaded, settings.reload_interval.0);
-        if let Some(cursor) = duties.cursor {
-            let mut next = self.registry.clone();
-            let mut changed = false;
-            match storage.load(Some(cursor), &mut |change| changed |= next.apply(change)) {
+        if let Some(cursor) = duties.cursor.filter(|_| !self.authority.wants_load()) {
+            let mark = self.authority.mark();
+            let mut changes = Vec::new();
+            match storage.load(Some(cursor), &mut |change| changes.push(change)) {
                 Ok(cursor) => {
                     duties.cursor = Some(cursor);
                     duties.looked = Some(Instant::now());
-                    self.publish(duties, next, changed);
+                    self.authority.loaded(mark, changes);
                     return Ok(());
                 }
                 Err(StorageError::CursorGone) if !reload_is_due => {
@@ -232,13 +267,10 @@ impl Work {
         self.load_all(duties, storage)
     }
 
-    fn load_all(
-        &mut self,
-        duties: &mut Duties,
-        storage: &mut dyn Storage,
-    ) -> Result<(), StorageError> {
+    fn load_all(&self, duties: &mut Duties, storage: &mut dyn Storage) -> Result<(), StorageError> {
         let started = Instant::now();
-        let mut loading = Loading::like(&self.registry);
+        let mark = self.authority.mark();
+        let mut loading = Loading::like(&self.authority.registry());
         let mut entries = 0;
         let cursor = storage.load(None, &mut |change: Change| {
             loading.take(change);
@@ -262,54 +294,39 @@ impl Work {
         duties.cursor = Some(cursor);
         duties.looked = Some(Instant::now());
         duties.loaded = duties.looked;
-        self.publish(duties, next, true);
+        self.authority.loaded_all(mark, next);
         (self.wake)();
         Ok(())
     }
 
-    fn look_up(
-        &mut self,
-        duties: &mut Duties,
-        storage: &mut dyn Storage,
-    ) -> Result<(), StorageError> {
+    fn look_up(&self, storage: &mut dyn Storage) -> Result<(), StorageError> {
         let wanted = self.misses.take(LOOKUPS_A_TURN, self.clock.now());
         if wanted.is_empty() {
             return Ok(());
         }
-        self.find(duties, storage, &wanted)
+        self.find(storage, &wanted)
     }
 
-    fn find(
-        &mut self,
-        duties: &mut Duties,
-        storage: &mut dyn Storage,
-        wanted: &Wanted,
-    ) -> Result<(), StorageError> {
-        let mut next = self.registry.clone();
-        let mut changed = false;
-        storage.find(wanted, &mut |change| changed |= next.apply(change))?;
-        self.publish(duties, next, changed);
+    fn find(&self, storage: &mut dyn Storage, wanted: &Wanted) -> Result<(), StorageError> {
+        let mark = self.authority.mark();
+        let mut changes = Vec::new();
+        storage.find(wanted, &mut |change| changes.push(change))?;
+        self.authority.loaded(mark, changes);
         Ok(())
-    }
-
-    fn publish(&mut self, duties: &mut Duties, next: Registry, changed: bool) {
-        if changed {
-            self.published.publish(next.clone());
-            self.registry = next;
-            duties.unsaved = true;
-        }
     }
 
     /// Writes the directory to its file, with which the tracker can start while its storage is
     /// away.
     fn save_directory(&self, duties: &mut Duties, interval: Duration) {
         let is_early = duties.saved.is_some_and(|saved| saved.elapsed() < interval);
-        if !duties.unsaved || is_early {
+        if is_early {
             return;
         }
-        (duties.unsaved, duties.saved) = (false, Some(Instant::now()));
+        let Some(registry) = self.authority.take_unsaved() else {
+            return;
+        };
+        duties.saved = Some(Instant::now());
         let path = self.config.journal.path.join(DIRECTORY_FILE);
-        let registry = &self.registry;
         let written = files::replace(&path, &mut |to| registry.save(to));
         if let Err(error) = written {
             error!("journal: cannot write {}: {error}", path.display());

@@ -201,6 +201,7 @@ fn global(until: Option<u32>) -> Change {
             down_percent: 0,
         },
         until: until.map(UnixTime),
+        ..Global::default()
     })
 }
 

@@ -1,11 +1,21 @@
-//! Users and torrents by the command line, for sites without a web application.
+//! The directory by the command line and by pushes.
 
-use super::{Sqlite, failure};
+use super::{Sqlite, edit, failure, load};
 use crate::model::{InfoHash, Passkey, TorrentId, Transfer, UserId};
-use crate::storage::{Directory, StorageError, TorrentEntry, UserEntry};
+use crate::storage::{
+    Change, Directory, Edit, EditError, Placed, StorageError, TorrentEntry, UserEntry,
+};
 use rusqlite::{ErrorCode, OptionalExtension, Row, TransactionBehavior};
 
 impl Directory for Sqlite {
+    fn edit(&mut self, edits: &[Edit]) -> Result<Vec<Result<Placed, EditError>>, StorageError> {
+        edit::edit(&mut self.db, edits)
+    }
+
+    fn stands(&mut self, edit: &Edit, to: &mut dyn FnMut(Change)) -> Result<(), StorageError> {
+        load::stands(&mut self.db, edit, to)
+    }
+
     fn add_user(&mut self, name: &str, passkey: &Passkey) -> Result<UserId, StorageError> {
         let failed = failure("cannot add a user");
         let text = std::str::from_utf8(passkey.as_bytes())

@@ -6,7 +6,7 @@
 use super::failure;
 use super::row::{self, Fault};
 use crate::model::{TorrentId, UserId};
-use crate::storage::{Change, Cursor, Global, StorageError, Wanted};
+use crate::storage::{Change, Cursor, Edit, Global, StorageError, TorrentName, UserName, Wanted};
 use rusqlite::{Connection, OptionalExtension, Params, Row, Statement};
 
 /// Rows told of one by one before they are only counted.
@@ -48,6 +48,19 @@ pub(super) fn find(
     Ok(())
 }
 
+pub(super) fn stands(
+    db: &mut Connection,
+    edit: &Edit,
+    to: &mut dyn FnMut(Change),
+) -> Result<(), StorageError> {
+    let failed = failure("cannot look into the directory");
+    let read = db.transaction().map_err(&failed)?;
+    let mut reader = Reader::new(&read, to);
+    reader.stands(edit).map_err(&failed)?;
+    reader.tell_skipped();
+    Ok(())
+}
+
 /// The number of the last change, also where the list of them has been trimmed to nothing.
 fn last_change(db: &Connection) -> rusqlite::Result<Cursor> {
     let sql = "SELECT seq FROM sqlite_sequence WHERE name = 'tracker_changes'";
@@ -82,6 +95,47 @@ impl<'d> ByKey<'d> {
             client: find(row::CLIENTS, "CAST(prefix AS BLOB) = ?1")?,
             token: find(row::TOKENS, "user_id = ?1 AND torrent_id = ?2")?,
         })
+    }
+}
+
+/// What names one row of the directory.
+enum Key<'k> {
+    User(i64),
+    Torrent(i64),
+    Client(&'k [u8]),
+    /// 0 stands for all of them.
+    Token(i64, i64),
+}
+
+impl Key<'_> {
+    /// By its number where it has one; else it is wanted by its other name.
+    fn of_user(said: Option<UserId>, who: UserName, wanted: &mut Wanted) -> Option<Self> {
+        match (said, who) {
+            (Some(id), _) | (None, UserName::Id(id)) => Some(Key::User(id.0.cast_signed())),
+            (None, UserName::Passkey(passkey)) => {
+                wanted.passkeys.push(passkey);
+                None
+            }
+        }
+    }
+
+    fn of_torrent(
+        said: Option<TorrentId>,
+        which: TorrentName,
+        wanted: &mut Wanted,
+    ) -> Option<Self> {
+        match (said, which) {
+            (Some(id), _) | (None, TorrentName::Id(id)) => Some(Key::Torrent(id.0.cast_signed())),
+            (None, TorrentName::InfoHash(info_hash)) => {
+                wanted.info_hashes.push(info_hash);
+                None
+            }
+        }
+    }
+
+    fn of_token(user: Option<UserId>, torrent: Option<TorrentId>) -> Self {
+        let user = user.map_or(0, |user| user.0.cast_signed());
+        Key::Token(user, torrent.map_or(0, |torrent| torrent.0.cast_signed()))
     }
 }
 
@@ -124,30 +178,62 @@ impl<'a> Reader<'a> {
     fn changed(&mut self, rows: &mut ByKey<'_>, change: &Row<'_>) -> rusqlite::Result<()> {
         let (user, torrent) = (id(change, 1), id(change, 2));
         let prefix = change.get_ref(3)?.as_bytes_or_null().ok().flatten();
-        let prefix = prefix.unwrap_or_default();
-        let (now, gone) = match change.get_ref(0)?.as_str().unwrap_or_default() {
-            "user" => {
+        let key = match change.get_ref(0)?.as_str().unwrap_or_default() {
+            "user" => Key::User(user),
+            "torrent" => Key::Torrent(torrent),
+            "client" => Key::Client(prefix.unwrap_or_default()),
+            "token" => Key::Token(user, torrent),
+            // The options are read together.
+            _ => return self.global(),
+        };
+        self.now(rows, &key)
+    }
+
+    /// Shows how a row of the directory is now, or that it is gone.
+    fn now(&mut self, rows: &mut ByKey<'_>, key: &Key<'_>) -> rusqlite::Result<()> {
+        let (now, gone) = match *key {
+            Key::User(user) => {
                 let now = self.one(&mut rows.user, [user], row::user)?;
                 (now.map(Change::User), user_gone(user))
             }
-            "torrent" => {
+            Key::Torrent(torrent) => {
                 let now = self.one(&mut rows.torrent, [torrent], row::torrent)?;
                 (now.map(Change::Torrent), torrent_gone(torrent))
             }
-            "client" => {
+            Key::Client(prefix) => {
                 let now = self.one(&mut rows.client, [prefix], row::client)?;
                 let gone = Change::ClientGone(prefix.into());
                 (now.map(Change::Client), Some(gone))
             }
-            "token" => {
+            Key::Token(user, torrent) => {
                 let now = self.one(&mut rows.token, [user, torrent], row::token)?;
                 (now.map(Change::Token), token_gone(user, torrent))
             }
-            // The options are read together.
-            _ => return self.global(),
         };
         now.or(gone).into_iter().for_each(&mut *self.to);
         Ok(())
+    }
+
+    /// Shows how what an edit names is now.
+    fn stands(&mut self, edit: &Edit) -> rusqlite::Result<()> {
+        let mut wanted = Wanted::default();
+        let key = match edit {
+            Edit::User(user) => Key::of_user(user.said_id(), user.who, &mut wanted),
+            Edit::UserGone(who) => Key::of_user(None, *who, &mut wanted),
+            Edit::Torrent(torrent) => {
+                Key::of_torrent(torrent.said_id(), torrent.which, &mut wanted)
+            }
+            Edit::TorrentGone(which) => Key::of_torrent(None, *which, &mut wanted),
+            Edit::Client(client) => Some(Key::Client(&client.prefix)),
+            Edit::ClientGone(prefix) => Some(Key::Client(prefix)),
+            Edit::Token(token) => Some(Key::of_token(token.user, token.torrent)),
+            Edit::TokenGone { user, torrent } => Some(Key::of_token(*user, *torrent)),
+            Edit::Options(_) => return self.global(),
+        };
+        match key {
+            Some(key) => self.now(&mut ByKey::prepare(self.db)?, &key),
+            None => self.find(&wanted),
+        }
     }
 
     fn find(&mut self, wanted: &Wanted) -> rusqlite::Result<()> {
@@ -282,7 +368,13 @@ fn set_option(global: &mut Global, row: &Row<'_>) -> Result<(), Fault> {
         Some("up_percent") => global.multipliers.up_percent = row::percent(value)?,
         Some("down_percent") => global.multipliers.down_percent = row::percent(value)?,
         Some("until") => global.until = row::until(value)?,
-        _ => return Err("the name is none of up_percent, down_percent, until"),
+        Some("interval") => global.interval_secs = Some(row::seconds(value)?),
+        Some("min_interval") => global.min_interval_secs = Some(row::seconds(value)?),
+        _ => {
+            return Err(
+                "the name is none of up_percent, down_percent, until, interval, min_interval",
+            );
+        }
     }
     Ok(())
 }

@@ -132,7 +132,7 @@ fn what_else_a_web_application_does() {
             up_percent: 300,
             down_percent: 100,
         },
-        until: None,
+        ..Global::default()
     };
     for (name, sql, expected) in [
         (

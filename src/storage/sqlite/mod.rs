@@ -7,6 +7,7 @@ mod commit;
 #[cfg(test)]
 mod commit_tests;
 mod directory;
+mod edit;
 mod load;
 #[cfg(test)]
 mod load_tests;

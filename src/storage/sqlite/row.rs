@@ -2,15 +2,12 @@
 //! nothing here trusts a type or a range.
 
 use crate::model::{InfoHash, Multipliers, Passkey, TorrentId, UnixTime, UserId};
-use crate::storage::{Client, Token, Torrent, TorrentStatus, User};
+use crate::storage::{Client, PREFIX_MAX_BYTES, Token, Torrent, TorrentStatus, User};
 use rusqlite::Row;
 use rusqlite::types::ValueRef;
 
 /// Why a row cannot be used. Never holds what is in it: that may be a passkey.
 pub(super) type Fault = &'static str;
-
-/// Longest prefix: as long as a peer id.
-const PREFIX_MAX_BYTES: usize = 20;
 
 pub(super) const USERS: &str = "SELECT id, passkey, enabled, can_leech, hide_ip, slots, \
     up_percent, down_percent FROM tracker_users";
@@ -87,6 +84,10 @@ pub(super) fn until(seconds: i64) -> Result<Option<UnixTime>, Fault> {
     let seconds = u64::try_from(seconds).map_err(|_| "until is negative")?;
     let time = UnixTime(u32::try_from(seconds).unwrap_or(u32::MAX));
     Ok((seconds != 0).then_some(time))
+}
+
+pub(super) fn seconds(value: i64) -> Result<u32, Fault> {
+    u32::try_from(value).map_err(|_| "a number of seconds is not in 0..=4294967295")
 }
 
 pub(super) fn percent(value: i64) -> Result<u16, Fault> {

@@ -1,11 +1,12 @@
 //! Which clients may announce, by the prefix of their peer ids (BEP 20).
 
 use crate::model::PeerId;
+use crate::storage::PREFIX_MAX_BYTES;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// Bytes of a peer id, and of the longest prefix.
-const PEER_ID_BYTES: usize = 20;
+const PEER_ID_BYTES: usize = PREFIX_MAX_BYTES;
 
 /// A prefix, filled up with zeros, and what is said of it.
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -73,6 +74,11 @@ impl Clients {
             lengths &= !(1 << length);
         }
         self.approved == 0
+    }
+
+    /// What is said of a prefix, if anything is.
+    pub(super) fn said_of(&self, prefix: &[u8]) -> Option<bool> {
+        self.get(prefix).map(|entry| entry.allow)
     }
 
     fn get(&self, prefix: &[u8]) -> Option<&ClientEntry> {

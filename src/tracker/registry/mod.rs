@@ -8,6 +8,7 @@
 //! logged or written can hold one, and how long a search takes says nothing about any.
 
 mod clients;
+mod editing;
 mod indexed;
 mod loading;
 mod map;
@@ -19,13 +20,14 @@ mod secret;
 mod snapshot;
 mod tokens;
 
+pub use editing::{Edited, Leaving, Unedited};
 pub use loading::Loading;
 pub use map::LOOKUPS;
 pub use published::{Published, Reader};
 pub use records::{Standing, TorrentRecord, UserRecord};
 
 use crate::model::{InfoHash, Multipliers, Passkey, PeerId, TorrentId, UnixTime, UserId};
-use crate::storage::{Change, Global, Torrent, TorrentStatus, User};
+use crate::storage::{Change, Global, Token, Torrent, TorrentStatus, User};
 use clients::{ClientEntry, Clients};
 use indexed::Indexed;
 use map::{Entry, Map};
@@ -169,6 +171,22 @@ impl Registry {
     /// Whether a client with this peer id may announce.
     pub fn allows_client(&self, peer_id: &PeerId) -> bool {
         self.clients.allow(peer_id)
+    }
+
+    /// Whether clients with this prefix are approved or banned; `None` where nothing is said of it.
+    pub fn client(&self, prefix: &[u8]) -> Option<bool> {
+        self.clients.said_of(prefix)
+    }
+
+    /// The token for just these.
+    pub fn token(&self, user: Option<UserId>, torrent: Option<TorrentId>) -> Option<Token> {
+        let entry = self.tokens.get((user, torrent), &self.secret);
+        entry.map(Token::from)
+    }
+
+    /// What holds for everybody.
+    pub fn global(&self) -> &Global {
+        &self.global
     }
 
     /// How a user's transfer of a torrent is credited now, and whether a token had a part in it.

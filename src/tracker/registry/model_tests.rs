@@ -269,7 +269,13 @@ fn any_change() -> impl Strategy<Value = Change> {
         ),
         1 => any_scope().prop_map(|(user, torrent)| Change::TokenGone { user, torrent }),
         1 => (any_multipliers(), any_until())
-            .prop_map(|(multipliers, until)| Change::Global(Global { multipliers, until })),
+            .prop_map(|(multipliers, until)| {
+                Change::Global(Global {
+                    multipliers,
+                    until,
+                    ..Global::default()
+                })
+            }),
     ]
 }
 

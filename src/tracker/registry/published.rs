@@ -3,10 +3,18 @@
 //! A worker holds the registry it has seen last and looks at a counter before it reads: one atomic
 //! load while nothing has changed. Giving up the last reference to a registry of a million entries
 //! takes long, so that is left to the one who publishes: old ones are kept until no worker has them.
+//!
+//! Who must know when a change is in effect asks [`Published::is_in_effect`]. Each worker tells with
+//! two stores a tick: that it goes by some registry from here on, and that it goes by none, because
+//! it is about to sleep. One that sleeps need not be woken: whatever it does next, it does by the
+//! newest registry.
 
 use super::Registry;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+/// What a reader goes by that goes by none.
+const RESTING: u64 = u64::MAX;
 
 /// The newest registry, and older ones that workers may still hold.
 #[derive(Debug)]
@@ -15,7 +23,13 @@ pub struct Published {
     generation: AtomicU64,
     current: Mutex<Arc<Registry>>,
     retired: Mutex<Vec<Arc<Registry>>>,
+    readers: Mutex<Vec<Weak<Going>>>,
 }
+
+/// The generation that a reader goes by, on a line of the processor's cache of its own.
+#[derive(Debug)]
+#[repr(align(64))]
+struct Going(AtomicU64);
 
 impl Published {
     /// The first one.
@@ -24,37 +38,41 @@ impl Published {
             generation: AtomicU64::new(0),
             current: Mutex::new(Arc::new(registry)),
             retired: Mutex::default(),
+            readers: Mutex::default(),
         })
     }
 
-    /// Replaces the registry for everybody, and drops older ones that nobody has any more.
+    /// Replaces the registry for everybody, and drops older ones that nobody has any more. Returns
+    /// its generation, for [`Published::is_in_effect`].
     ///
-    /// For one thread, which clones [`Published::current`], changes the clone and publishes it; or
-    /// keeps one of its own, and publishes clones of that.
-    pub fn publish(&self, registry: Registry) {
-        self.replace(registry, |_| true);
-    }
-
-    /// Does the same unless one that is loaded stands there already: for what is known from
-    /// earlier, by any thread.
-    pub fn publish_for_now(&self, registry: Registry) {
-        self.replace(registry, |current| !current.is_loaded());
-    }
-
-    fn replace(&self, registry: Registry, may: impl Fn(&Registry) -> bool) {
+    /// For one thread at a time, which clones [`Published::current`], changes the clone and
+    /// publishes it; or keeps one of its own, and publishes clones of that.
+    pub fn publish(&self, registry: Registry) -> u64 {
         let newest = Arc::new(registry);
-        let old = {
+        let (old, generation) = {
             let mut current = lock(&self.current);
-            if !may(&current) {
-                return;
-            }
             let old = std::mem::replace(&mut *current, newest);
             // Under the lock, so that a reader takes a registry and its generation together.
-            self.generation.fetch_add(1, Ordering::Release);
-            old
+            (old, self.generation.fetch_add(1, Ordering::SeqCst) + 1)
         };
         lock(&self.retired).push(old);
         self.retire();
+        generation
+    }
+
+    /// Whether no reader goes by a registry that is older than this generation.
+    pub fn is_in_effect(&self, generation: u64) -> bool {
+        let mut in_effect = true;
+        lock(&self.readers).retain(|reader| {
+            let Some(reader) = reader.upgrade() else {
+                return false;
+            };
+            // Either this sees that the reader has begun, or the reader sees the generation that
+            // was published before: both store first and load then, in one order of all of them.
+            in_effect &= reader.0.load(Ordering::SeqCst) >= generation;
+            true
+        });
+        in_effect
     }
 
     /// The newest registry: for those who ask now and then.
@@ -65,10 +83,13 @@ impl Published {
     /// A worker's way to it.
     pub fn reader(self: &Arc<Published>) -> Reader {
         let (registry, generation) = self.newest();
+        let going = Arc::new(Going(AtomicU64::new(RESTING)));
+        lock(&self.readers).push(Arc::downgrade(&going));
         Reader {
             published: Arc::clone(self),
             generation,
             registry,
+            going,
         }
     }
 
@@ -100,16 +121,24 @@ pub struct Reader {
     published: Arc<Published>,
     generation: u64,
     registry: Arc<Registry>,
+    going: Arc<Going>,
 }
 
 impl Reader {
-    /// Takes the newest registry. To be called once a tick, idle ones included: until then the one
-    /// of before stays in memory.
+    /// Takes the newest registry, and goes by it until it rests. To be called once a tick, idle
+    /// ones included: until then the one of before stays in memory.
     pub fn refresh(&mut self) {
-        if self.published.generation.load(Ordering::Acquire) != self.generation {
+        self.going.0.store(self.generation, Ordering::SeqCst);
+        if self.published.generation.load(Ordering::SeqCst) != self.generation {
             // The old one is on the list of the retired: this is not its last reference.
             (self.registry, self.generation) = self.published.newest();
+            self.going.0.store(self.generation, Ordering::Release);
         }
+    }
+
+    /// Says that nothing is done by the registry any more until it is refreshed.
+    pub fn rest(&self) {
+        self.going.0.store(RESTING, Ordering::Release);
     }
 
     /// The registry that was taken last.
@@ -166,22 +195,63 @@ mod tests {
     }
 
     #[test]
-    fn what_is_known_from_earlier_gives_way_to_what_is_loaded() {
-        let of = |loaded: bool| {
-            let mut registry = Registry::new([loaded.into(); 16]);
-            if loaded {
-                registry.set_loaded();
+    fn who_rests_is_not_waited_for() {
+        let published = Published::new(registry(0));
+        let mut reader = published.reader();
+        let first = published.publish(registry(1));
+        assert!(published.is_in_effect(first), "it has not begun");
+        reader.refresh();
+        let second = published.publish(registry(2));
+        assert!(published.is_in_effect(first));
+        assert!(!published.is_in_effect(second), "it goes by the first");
+        reader.rest();
+        assert!(published.is_in_effect(second), "it goes by none");
+        reader.refresh();
+        assert!(published.is_in_effect(second), "it goes by the newest");
+        published.publish(registry(3));
+        reader.refresh();
+        let fourth = published.publish(registry(4));
+        assert!(!published.is_in_effect(fourth));
+        drop(reader);
+        assert!(published.is_in_effect(fourth), "it is gone");
+    }
+
+    #[test]
+    fn nobody_goes_by_what_is_no_longer_in_effect() {
+        const LAST: u64 = 2000;
+        let published = Published::new(registry(0));
+        // What every reader has been seen to go by at least.
+        let in_effect = AtomicU64::new(0);
+        std::thread::scope(|scope| {
+            for _ in 0..2 {
+                let (mut reader, in_effect) = (published.reader(), &in_effect);
+                scope.spawn(move || {
+                    let mut tokens = 0;
+                    while tokens < LAST {
+                        tokens = newest(&mut reader).totals().tokens as u64;
+                        for _ in 0..4 {
+                            let floor = in_effect.load(Ordering::SeqCst);
+                            assert!(tokens >= floor, "{tokens} though {floor} is in effect");
+                        }
+                        reader.rest();
+                    }
+                });
             }
-            registry
-        };
-        let published = Published::new(of(false));
-        published.publish_for_now(of(true));
-        let restored = published.current();
-        assert!(restored.is_loaded());
-        published.publish_for_now(of(true));
-        assert!(Arc::ptr_eq(&restored, &published.current()));
-        published.publish(of(true));
-        assert!(!Arc::ptr_eq(&restored, &published.current()));
+            let mut own = registry(0);
+            for torrent in 0..LAST {
+                own.apply(Change::Token(crate::storage::Token {
+                    user: None,
+                    torrent: Some(TorrentId(torrent)),
+                    multipliers: Default::default(),
+                    until: None,
+                }));
+                let generation = published.publish(own.clone());
+                while !published.is_in_effect(generation) {
+                    std::hint::spin_loop();
+                }
+                in_effect.store(torrent + 1, Ordering::SeqCst);
+            }
+        });
     }
 
     #[test]

@@ -4,7 +4,7 @@ use super::indexed::Numbered;
 use super::map::Entry;
 use super::secret::{Digest, Secret};
 use crate::model::{InfoHash, Multipliers, TorrentId, UserId};
-use crate::storage::{Torrent, TorrentStatus, User};
+use crate::storage::{REASON_MAX_BYTES, Torrent, TorrentStatus, User};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -68,9 +68,21 @@ const _: () = assert!(size_of::<UserEntry>() == 32);
 
 impl UserEntry {
     pub(super) fn new(user: &User, secret: &Secret) -> UserEntry {
+        let record = UserRecord {
+            id: user.id,
+            enabled: user.enabled,
+            can_leech: user.can_leech,
+            hide_ip: user.hide_ip,
+            slots: user.slots,
+            multipliers: user.multipliers,
+        };
+        UserEntry::of(secret.digest(user.passkey.as_bytes()), &record)
+    }
+
+    pub(super) fn of(digest: Digest, user: &UserRecord) -> UserEntry {
         let flag = |set: bool, flag: u8| if set { flag } else { 0 };
         UserEntry {
-            digest: secret.digest(user.passkey.as_bytes()),
+            digest,
             id: user.id,
             multipliers: user.multipliers,
             slots: user.slots.unwrap_or(0),
@@ -138,6 +150,16 @@ impl TorrentEntry {
         }
     }
 
+    pub(super) fn of(info_hash: InfoHash, torrent: &TorrentRecord) -> TorrentEntry {
+        TorrentEntry {
+            info_hash,
+            id: torrent.id,
+            multipliers: torrent.multipliers,
+            snatches: torrent.snatches,
+            standing: torrent.standing,
+        }
+    }
+
     pub(super) fn id(&self) -> TorrentId {
         self.id
     }
@@ -173,9 +195,6 @@ impl Numbered for TorrentEntry {
         self.id.0
     }
 }
-
-/// Bytes of a reason at most: it must fit an answer, and a block of the snapshot.
-pub(super) const REASON_MAX_BYTES: usize = 512;
 
 /// Why a torrent is no longer there. Few have one, so it stands apart from them.
 #[derive(Clone, PartialEq)]

@@ -13,7 +13,7 @@ use crate::model::{Multipliers, TorrentId, UnixTime};
 use serde::{Deserialize, Serialize};
 use std::io::{self, Read, Write};
 
-const MAGIC: &[u8; 16] = b"chihaya users 1\n";
+const MAGIC: &[u8; 16] = b"chihaya users 2\n";
 /// Entries of a block: one takes 50 bytes, a reason ten times as many.
 const ENTRIES_A_BLOCK: usize = 2048;
 
@@ -34,6 +34,8 @@ struct Head {
     loaded: bool,
     multipliers: Multipliers,
     until: Option<UnixTime>,
+    interval_secs: Option<u32>,
+    min_interval_secs: Option<u32>,
 }
 
 /// Gathers entries of one kind into blocks.
@@ -75,6 +77,8 @@ impl Registry {
             loaded: self.loaded,
             multipliers: self.global.multipliers,
             until: self.global.until,
+            interval_secs: self.global.interval_secs,
+            min_interval_secs: self.global.min_interval_secs,
         }))?;
         let mut users = Entries::new(&mut blocks, Block::Users);
         self.users.try_each(&mut |user| users.push(*user))?;
@@ -111,6 +115,8 @@ impl Registry {
         registry.global = Global {
             multipliers: head.multipliers,
             until: head.until,
+            interval_secs: head.interval_secs,
+            min_interval_secs: head.min_interval_secs,
         };
         // Users and torrents, of which there are many, become maps at once.
         let (mut users, mut torrents) = (Vec::new(), Vec::new());

@@ -51,6 +51,8 @@ fn registry(entries: u64) -> Registry {
     registry.apply(Change::Global(Global {
         multipliers,
         until: Some(UnixTime(7)),
+        interval_secs: Some(900),
+        min_interval_secs: Some(0),
     }));
     registry
 }
@@ -124,6 +126,8 @@ fn file_of(write: impl FnOnce(&mut BlockWriter<'_>) -> io::Result<()>) -> Vec<u8
         loaded: true,
         multipliers: Multipliers::default(),
         until: None,
+        interval_secs: None,
+        min_interval_secs: None,
     });
     blocks.write(&head).expect("written");
     write(&mut blocks).expect("written");

@@ -28,6 +28,17 @@ impl TokenEntry {
     }
 }
 
+impl From<&TokenEntry> for Token {
+    fn from(token: &TokenEntry) -> Token {
+        Token {
+            user: token.user,
+            torrent: token.torrent,
+            multipliers: token.multipliers,
+            until: token.until,
+        }
+    }
+}
+
 impl Entry for TokenEntry {
     type Key = Scope;
 
@@ -63,6 +74,10 @@ pub(super) struct Tokens {
 impl Tokens {
     pub(super) fn len(&self) -> usize {
         self.map.len()
+    }
+
+    pub(super) fn get(&self, scope: Scope, secret: &Secret) -> Option<&TokenEntry> {
+        self.map.get(&scope, secret)
     }
 
     /// Whether anything has changed by it.

@@ -15,7 +15,7 @@ mod shard;
 use crate::config::SESSIONS_PER_TORRENT_MOST;
 use crate::model::{Endpoint, Event, PeerId, Seconds, TorrentId, UserId};
 use foldhash::fast::FixedState;
-use session::LONGEST_MIN_INTERVAL_SECS;
+use session::{LONGEST_MIN_INTERVAL_SECS, Session};
 use shard::{Place, Shard};
 use std::hash::BuildHasher;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -81,6 +81,33 @@ impl Left {
     /// All of them.
     pub fn iter(&self) -> impl Iterator<Item = Endpoint> {
         self.endpoints.into_iter().flatten()
+    }
+}
+
+/// A session, for those who look.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Listed {
+    /// Whose.
+    pub user: UserId,
+    /// Of what.
+    pub torrent: TorrentId,
+    /// Its address over IPv4, and over IPv6.
+    pub endpoints: [Option<Endpoint>; session::FAMILIES],
+    /// Whether it downloads.
+    pub leeching: bool,
+    /// Seconds since it last announced.
+    pub silent_secs: u32,
+}
+
+impl Listed {
+    fn of(session: &Session, now: Seconds) -> Listed {
+        Listed {
+            user: session.user,
+            torrent: session.torrent,
+            endpoints: session.endpoints(),
+            leeching: session.leeching,
+            silent_secs: now.0.saturating_sub(session.last_heard().0),
+        }
     }
 }
 
@@ -237,6 +264,31 @@ impl Sessions {
         forgotten
     }
 
+    /// Sessions of a user as they are at this moment, so many at most.
+    pub fn of_user(&self, user: UserId, now: Seconds, most: usize) -> Vec<Listed> {
+        let mut listed = Vec::new();
+        if let Some(shard) = self.shards.get(self.shard_of(user)) {
+            list(
+                shard,
+                &|session| session.user == user,
+                now,
+                most,
+                &mut listed,
+            );
+        }
+        listed
+    }
+
+    /// Sessions with a torrent in the same way. Looks at all there are.
+    pub fn of_torrent(&self, torrent: TorrentId, now: Seconds, most: usize) -> Vec<Listed> {
+        let mut listed = Vec::new();
+        for shard in &self.shards {
+            let is = |session: &Session| session.torrent == torrent;
+            list(shard, &is, now, most, &mut listed);
+        }
+        listed
+    }
+
     /// How many sessions there are.
     pub fn len(&self) -> usize {
         self.shards.iter().map(|shard| lock(shard).len()).sum()
@@ -293,6 +345,28 @@ impl Turns {
     fn from(&self, first: usize) -> impl Iterator<Item = usize> {
         let next = |at: &usize| Some(usize::from(self.next[*at])).filter(|next| *next < ARRIVALS);
         std::iter::successors(Some(first), next)
+    }
+}
+
+/// Lists sessions of a shard, slice by slice: one that takes another's place meanwhile may be missed.
+fn list(
+    shard: &Mutex<Shard>,
+    is: &dyn Fn(&Session) -> bool,
+    now: Seconds,
+    most: usize,
+    listed: &mut Vec<Listed>,
+) {
+    let mut from = 0;
+    while listed.len() < most {
+        let shard = lock(shard);
+        let rows = from..shard.len().min(from + SWEEP_SLICE);
+        if rows.is_empty() {
+            break;
+        }
+        from = rows.end;
+        let found = shard.rows(rows).filter(|session| is(session));
+        let left = most - listed.len();
+        listed.extend(found.take(left).map(|session| Listed::of(session, now)));
     }
 }
 

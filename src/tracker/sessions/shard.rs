@@ -207,6 +207,11 @@ impl Shard {
         })
     }
 
+    /// Sessions in some rows.
+    pub(super) fn rows(&self, rows: Range<usize>) -> impl Iterator<Item = &Session> {
+        rows.map(|row| self.sessions.get(row))
+    }
+
     /// Forgets what is too old among some rows; returns how many went.
     pub(super) fn sweep(&mut self, rows: Range<usize>, now: Seconds, lifetime_secs: u32) -> usize {
         let before = self.len();

@@ -6,6 +6,7 @@
 
 use arbitrary::Arbitrary;
 use chihaya::account::journal::{Body, Entry, Next, next, records, skip};
+use chihaya::account::note::notes;
 use chihaya::account::record::MAX_AGENT_BYTES;
 use chihaya_fuzz::announced::{Announced, Clients};
 use libfuzzer_sys::fuzz_target;
@@ -66,6 +67,7 @@ fn damaged(input: &Input) {
         match body {
             Body::Records(body) => assert!(records(body).eq(written.iter().copied())),
             Body::Cut => assert!(written.is_empty()),
+            Body::Notes(_) => panic!("no notes were written"),
         }
     });
     assert_eq!(whole.next(), None, "of {} bytes", bytes.len());
@@ -98,8 +100,10 @@ fn any(bytes: &[u8], seed: u32) {
             entry[..4],
             ((entry.len() - HEAD_BYTES) as u32).to_le_bytes()
         );
-        if let Body::Records(body) = body {
-            records(body).for_each(drop);
+        match body {
+            Body::Records(body) => records(body).for_each(drop),
+            Body::Notes(body) => notes(body).for_each(drop),
+            Body::Cut => {}
         }
     });
 }

@@ -6,6 +6,7 @@
 
 use super::journal::{self, Body};
 use super::ledger::{Ledger, Rules};
+use super::note;
 use crate::model::UnixTime;
 use crate::storage::Commit;
 use std::sync::Arc;
@@ -53,6 +54,7 @@ impl Books {
                     self.records += 1;
                 }
             }
+            Body::Notes(body) => note::notes(body).for_each(|note| self.ledger.note_of(&note)),
             Body::Cut => {
                 let batch = self.ledger.cut(self.from, end);
                 self.in_flight = Some(Arc::new(batch));

@@ -4,6 +4,7 @@
 use super::blocks::{BlockError, BlockReader, BlockWriter};
 use super::books::Books;
 use super::ledger::{Ledger, Rules};
+use super::note::Pace;
 use super::sessions::Session;
 use crate::storage::Commit;
 use serde::{Deserialize, Serialize};
@@ -22,6 +23,8 @@ enum Block {
     Sums(Commit),
     InFlight(Commit),
     End,
+    /// Where it is not the one configured.
+    Pace(Pace),
 }
 
 /// The same, as it is written.
@@ -32,6 +35,7 @@ enum BlockRef<'a> {
     Sums(&'a Commit),
     InFlight(&'a Commit),
     End,
+    Pace(Pace),
 }
 
 #[derive(Serialize, Deserialize)]
@@ -49,6 +53,9 @@ pub fn save(books: &Books, to: &mut dyn Write) -> io::Result<()> {
         from: books.from,
         records: books.records,
     }))?;
+    if let Some(pace) = books.ledger.pace() {
+        blocks.write(&BlockRef::Pace(pace))?;
+    }
     let mut rows = Vec::with_capacity(ROWS_A_BLOCK);
     for session in books.ledger.sessions().iter() {
         rows.push(session);
@@ -82,6 +89,7 @@ pub fn load(from: &mut dyn Read, rules: Rules, seed: u64) -> Result<Books, Block
             Block::Sessions(sessions) => {
                 sessions.into_iter().for_each(|row| ledger.restore(row));
             }
+            Block::Pace(pace) => ledger.set_pace(Some(pace)),
             Block::Sums(sums) => ledger.restore_sums(sums),
             Block::InFlight(part) => match &mut in_flight {
                 Some(batch) => batch.append(part),

@@ -1,6 +1,7 @@
 //! What is written is read back, whole or not at all.
 
 use super::super::journal::{Entry, Next, next};
+use super::super::note::Note;
 use super::super::record::Record;
 use super::super::testing::{
     RULES, completed, leecher, moment, of_user, other, seeder, stopped, v6,
@@ -34,6 +35,11 @@ fn loaded(mut bytes: &[u8]) -> Result<Books, BlockError> {
 /// Books with a batch on its way, and some of everything for the next.
 fn books() -> Books {
     let mut books = Books::new(RULES, 1);
+    let pace = Pace {
+        longest_gap_secs: 2000,
+        min_interval_secs: 7,
+    };
+    append(&mut books, &mut Entry::of_notes(&[Note::Pace(Some(pace))]));
     let token = Record {
         token: true,
         agent: b"RatioMaster",

@@ -14,6 +14,7 @@ pub mod committer;
 pub mod gathered;
 pub mod journal;
 pub mod ledger;
+pub mod note;
 pub mod record;
 pub mod sessions;
 mod suspicion;
@@ -23,4 +24,5 @@ mod testing;
 mod twin;
 
 pub use books::Books;
+pub use note::{Note, Pace};
 pub use record::Record;

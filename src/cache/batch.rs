@@ -18,6 +18,21 @@ pub enum Query {
 }
 
 impl Query {
+    /// A peer leaves without having asked for it.
+    pub fn stop(info_hash: InfoHash, peer: Endpoint) -> Query {
+        Query::Announce(Announce {
+            info_hash,
+            peer,
+            other: None,
+            peer_id: PeerId([0; 20]),
+            role: Role::Leecher,
+            event: Event::Stopped,
+            want: 0,
+            families: Families::Own,
+            peer_ids: false,
+        })
+    }
+
     /// The torrent it is about.
     pub fn info_hash(&self) -> &InfoHash {
         match self {

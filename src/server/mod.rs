@@ -162,7 +162,7 @@ impl Server {
         let full_scrape = Arc::default();
         let mut timer =
             Timer::prepare(config, clock, Arc::clone(&cache), Arc::clone(&full_scrape))?;
-        let private = Private::start(config, drivers, workers, clock)?;
+        let private = Private::start(config, drivers, &*cache, workers, clock)?;
         if let Some(private) = &private {
             timer.sweep_sessions(Arc::clone(&private.shared().sessions));
         }

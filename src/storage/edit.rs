@@ -129,7 +129,7 @@ pub struct OptionsEdit {
 }
 
 /// What an edit of a storage's directory has come to.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Placed {
     /// The number of the user or torrent; `None` of all else.
     pub id: Option<u64>,
@@ -277,6 +277,14 @@ fn replace<T>(said: &mut Option<T>, later: Option<T>) {
 }
 
 impl Edit {
+    /// Whether something is not to be there.
+    pub fn is_removal(&self) -> bool {
+        matches!(
+            self,
+            Edit::UserGone(_) | Edit::TorrentGone(_) | Edit::ClientGone(_) | Edit::TokenGone { .. }
+        )
+    }
+
     /// What is wrong with it, whatever is there: numbers of 0, which mean everybody in tokens, and
     /// texts that are too long.
     pub fn check(&self) -> Result<(), EditError> {

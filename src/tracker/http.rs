@@ -250,7 +250,7 @@ fn announce_body(
         return http::refusal_body(body, refusal, "");
     }
     let interval_secs = tracker.interval_secs();
-    let min_interval_secs = tracker.settings.min_interval_secs;
+    let min_interval_secs = tracker.pace().min_interval_secs;
     let answer = tracker.batch.answer(place);
     let (v4, v6) = (tracker.batch.v4(answer), tracker.batch.v6(answer));
     let peers = match form {

@@ -7,6 +7,7 @@
 pub mod connection_id;
 pub mod http;
 pub mod misses;
+pub mod pace;
 mod private;
 pub mod registry;
 pub mod sessions;
@@ -19,6 +20,7 @@ use crate::config::Config;
 use crate::model::{Counts, Endpoint, Event, InfoHash, Seconds, UnixTime};
 use crate::wire::{AnnounceRequest, Refusal};
 use ipnet::IpNet;
+use pace::Pace;
 use private::{Place, Private, Refused};
 use std::io;
 use std::net::IpAddr;
@@ -27,8 +29,7 @@ use std::ops::Range;
 /// What requests and replies depend on.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    interval_secs: u32,
-    min_interval_secs: u32,
+    pace: Pace,
     jitter_secs: u32,
     peers_default: u16,
     peers_max: u16,
@@ -49,8 +50,7 @@ impl Settings {
             ..
         } = config;
         Settings {
-            interval_secs: announce.interval.0,
-            min_interval_secs: announce.min_interval.0,
+            pace: Pace::new(config),
             jitter_secs: announce.jitter.0,
             peers_default: announce.peers_default,
             peers_max: announce.peers_max,
@@ -290,6 +290,14 @@ impl Tracker {
 
     /// Seconds until the next announce of some client.
     fn interval_secs(&mut self) -> u32 {
-        self.settings.interval_secs + self.dice.u32(..=self.settings.jitter_secs)
+        self.pace().interval_secs + self.dice.u32(..=self.settings.jitter_secs)
+    }
+
+    /// How often clients announce now.
+    fn pace(&self) -> Pace {
+        match &self.private {
+            Some(private) => self.settings.pace.with(private.registry().global()),
+            None => self.settings.pace,
+        }
     }
 }

@@ -12,10 +12,8 @@ use super::sessions::{Admitted, Arrival, Denied, Sessions};
 use crate::account::Record;
 use crate::account::journal::{Entry, Journal};
 use crate::account::record::MAX_AGENT_BYTES;
-use crate::cache::{Announce, Batch, Families, Query};
-use crate::model::{
-    Endpoint, Event, InfoHash, Passkey, PeerId, Role, Seconds, TorrentId, Transfer, UnixTime,
-};
+use crate::cache::{Announce, Batch, Query};
+use crate::model::{Event, InfoHash, Passkey, Role, Seconds, TorrentId, Transfer, UnixTime};
 use crate::wire::{AnnounceRequest, Refusal};
 use std::io;
 use std::ops::Range;
@@ -324,7 +322,8 @@ impl Private {
         let Known { user, torrent, .. } = known;
         let mut announce = candidate.announce;
         for left in admitted.left.iter() {
-            batch.push(stop(announce.info_hash, left));
+            // Its session is elsewhere now.
+            batch.push(Query::stop(announce.info_hash, left));
         }
         if admitted.too_soon {
             announce.want = 0;
@@ -371,19 +370,4 @@ impl Private {
         }
         Ok(())
     }
-}
-
-/// The query by which a peer leaves that has not asked for it: its session is elsewhere now.
-fn stop(info_hash: InfoHash, peer: Endpoint) -> Query {
-    Query::Announce(Announce {
-        info_hash,
-        peer,
-        other: None,
-        peer_id: PeerId([0; 20]),
-        role: Role::Leecher,
-        event: Event::Stopped,
-        want: 0,
-        families: Families::Own,
-        peer_ids: false,
-    })
 }

@@ -4,12 +4,13 @@
 //! length  u32   of what follows the checksum
 //! check   u32   CRC-32 of length and all that follows, begun with the journal's secret seed
 //! kind    u8
-//! body          records one after the other, or nothing
+//! body          records or notes one after the other, or nothing
 //! ```
 //!
 //! The seed keeps a client from announcing bytes that would pass for an entry where a reader
 //! searches for the next whole one after damage.
 
+use super::super::note::Note;
 use super::super::record::Record;
 use crc32fast::Hasher;
 
@@ -20,6 +21,7 @@ pub const MAX_ENTRY_BYTES: usize = 4 << 20;
 
 const RECORDS: u8 = 1;
 const CUT: u8 = 2;
+const NOTES: u8 = 3;
 
 /// An entry that is being made.
 #[derive(Debug)]
@@ -46,6 +48,13 @@ impl Entry {
     /// The entry that ends a batch of the ledger.
     pub fn cut() -> Entry {
         Entry::of(CUT)
+    }
+
+    /// An entry of notes.
+    pub fn of_notes(notes: &[Note]) -> Entry {
+        let mut entry = Entry::of(NOTES);
+        notes.iter().for_each(|note| note.write(&mut entry.bytes));
+        entry
     }
 
     /// Forgets its records.
@@ -101,6 +110,8 @@ pub enum Body<'b> {
     Records(&'b [u8]),
     /// A batch of the ledger ends here.
     Cut,
+    /// Notes, for [`notes`](super::super::note::notes).
+    Notes(&'b [u8]),
 }
 
 /// What stands at the front of some bytes of a journal.
@@ -129,7 +140,7 @@ pub fn next(bytes: &[u8], seed: u32) -> Next<'_> {
     };
     // Before the check: a search for the next whole entry would else spend its time on checks of
     // what is none.
-    if !matches!(body, [RECORDS, ..] | [CUT]) {
+    if !matches!(body, [RECORDS | NOTES, ..] | [CUT]) {
         return Next::Damaged;
     }
     if check(seed, [a, b, c, d], body) != u32::from_le_bytes([e, f, g, h]) {
@@ -137,6 +148,7 @@ pub fn next(bytes: &[u8], seed: u32) -> Next<'_> {
     }
     match body.split_first() {
         Some((&RECORDS, records)) => Next::Entry(Body::Records(records), HEAD_BYTES + length),
+        Some((&NOTES, notes)) => Next::Entry(Body::Notes(notes), HEAD_BYTES + length),
         Some((&CUT, [])) => Next::Entry(Body::Cut, HEAD_BYTES + length),
         _ => Next::Damaged,
     }

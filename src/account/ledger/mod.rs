@@ -13,6 +13,7 @@
 mod presence;
 
 use crate::account::gathered::{Counts, Gathered};
+use crate::account::note::{Note, Pace};
 use crate::account::record::{MAX_AGENT_BYTES, Record};
 use crate::account::sessions::{Session, Sessions, State};
 use crate::account::suspicion;
@@ -45,6 +46,9 @@ pub struct Rules {
 /// What the records so far amount to.
 pub struct Ledger {
     rules: Rules,
+    /// Rules as they would be if clients announced at the pace that is configured.
+    configured: Rules,
+    pace: Option<Pace>,
     sessions: Sessions,
     counts: HashMap<TorrentId, Counts>,
     gathered: Gathered,
@@ -64,6 +68,8 @@ impl Ledger {
     pub fn new(rules: Rules, seed: u64) -> Ledger {
         Ledger {
             rules,
+            configured: rules,
+            pace: None,
             sessions: Sessions::new(seed),
             counts: HashMap::new(),
             gathered: Gathered::default(),

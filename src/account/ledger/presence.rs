@@ -1,9 +1,10 @@
-//! Sessions that go without saying so, and sessions that come back with a checkpoint.
+//! Sessions that go without saying so, and sessions that come back with a checkpoint; and at what
+//! pace clients announce.
 
-use super::{Ledger, Rules};
+use super::{Ledger, Note, Pace, Rules};
 use crate::account::sessions::{Session, State};
-use crate::model::UnixTime;
-use crate::storage::Commit;
+use crate::model::{TorrentId, UnixTime, UserId};
+use crate::storage::{Commit, SessionKey};
 
 /// Seconds by which a session's totals outlive their lifetime in memory: whether they still count
 /// is told by the records alone, in which the clock may be a little behind.
@@ -31,6 +32,49 @@ impl Ledger {
             }
         }
         self.sessions.shrink();
+    }
+
+    /// Accounts for a note.
+    pub fn note_of(&mut self, note: &Note) {
+        match note {
+            Note::Gone(time, user, torrent) => self.end(*user, *torrent, *time),
+            Note::Pace(pace) => self.set_pace(*pace),
+        }
+    }
+
+    fn end(&mut self, user: UserId, torrent: TorrentId, time: UnixTime) {
+        let pair = self.sessions.of_pair(user, torrent);
+        // A clock that was put back must not end what has announced since.
+        let ended = pair.filter(|session| session.last <= time);
+        let keys: Vec<SessionKey> = ended.map(|session| session.key).collect();
+        for key in keys {
+            let Some(place) = self.sessions.find(&key) else {
+                continue;
+            };
+            self.leave(place);
+            if let Some(session) = self.sessions.get_mut(place) {
+                // No time is credited until it has announced again.
+                session.said = State::Gone;
+            }
+        }
+    }
+
+    /// At what pace clients announce, where that is not the one configured.
+    pub fn pace(&self) -> Option<Pace> {
+        self.pace
+    }
+
+    /// Sets it.
+    pub fn set_pace(&mut self, pace: Option<Pace>) {
+        self.pace = pace;
+        self.rules = match pace {
+            None => self.configured,
+            Some(pace) => Rules {
+                longest_gap_secs: pace.longest_gap_secs,
+                min_interval_secs: pace.min_interval_secs,
+                ..self.configured
+            },
+        };
     }
 
     /// Notes that a session is gone; its totals are remembered.

@@ -74,6 +74,74 @@ fn a_batch_of_its_own_says_how_the_pair_stands() {
     assert!(commit.peers.is_empty() && commit.torrents.is_empty());
 }
 
+/// The site has ended the sessions of a user with the torrent of the others.
+fn gone(ledger: &mut Ledger, record: &Record<'_>, secs: u32) {
+    ledger.note_of(&Note::Gone(moment(secs), record.user, record.torrent));
+}
+
+#[test]
+fn a_session_that_is_ended_is_gone_and_keeps_its_totals() {
+    let all = [
+        seeder(0, 5, 6),
+        other(leecher(9, 0, 0)),
+        of_user(2, seeder(0, 0, 0)),
+    ];
+    let mut ledger = ledger(&all);
+    ledger.cut(0, 1);
+    gone(&mut ledger, &seeder(0, 0, 0), 50);
+    let commit = ledger.cut(1, 2);
+    assert_eq!(state(&commit.history[0]), (false, false));
+    assert_eq!((commit.history.len(), commit.history[0].announces), (1, 0));
+    assert_eq!(commit.peers.len(), 2);
+    assert!(commit.peers.iter().all(|peer| !peer.active));
+    assert_eq!(commit.torrents[0].seeders, 1, "the other user's");
+    assert!(commit.users.is_empty() && commit.forgotten.is_empty());
+    // Back again, it is credited what it has moved, and no time.
+    ledger.apply(&seeder(100, 8, 6));
+    let commit = ledger.cut(2, 3);
+    assert_eq!(commit.users[0].raw, moved(3, 0));
+    assert_eq!(state(&commit.history[0]), (true, true));
+    assert_eq!(commit.history[0].seed_seconds, 0);
+    assert_eq!(commit.torrents[0].seeders, 2);
+}
+
+#[test]
+fn what_has_announced_since_is_not_ended() {
+    let mut ledger = ledger(&[seeder(100, 5, 6)]);
+    ledger.cut(0, 1);
+    gone(&mut ledger, &seeder(0, 0, 0), 99);
+    assert!(ledger.gathered().is_empty());
+    gone(&mut ledger, &seeder(0, 0, 0), 100);
+    gone(&mut ledger, &seeder(0, 0, 0), 100);
+    assert_eq!(ledger.cut(1, 2).torrents[0].seeders, 0);
+    // Nobody knows this one.
+    gone(&mut ledger, &of_user(9, seeder(0, 0, 0)), 200);
+    assert!(ledger.gathered().is_empty());
+}
+
+#[test]
+fn time_is_credited_at_the_pace_that_holds() {
+    let longest = RULES.longest_gap_secs;
+    let pace = |longest_gap_secs| Pace {
+        longest_gap_secs,
+        min_interval_secs: 1,
+    };
+    let other = pace(1);
+    for (name, pace, gap, credited) in [
+        ("as configured", None, longest, longest),
+        ("too long a gap", None, longest + 1, 0),
+        ("slower", Some(pace(longest * 2)), longest * 2, longest * 2),
+        ("faster", Some(pace(10)), 11, 0),
+    ] {
+        let mut ledger = ledger(&[seeder(0, 0, 0)]);
+        ledger.note_of(&Note::Pace(Some(other)));
+        ledger.note_of(&Note::Pace(pace));
+        ledger.apply(&seeder(gap, 0, 0));
+        let seconds = ledger.cut(0, 1).history[0].seed_seconds;
+        assert_eq!(seconds, u64::from(credited), "{name}");
+    }
+}
+
 #[test]
 fn sweeps_find_who_is_gone() {
     let mut ledger = ledger(&[seeder(0, 1, 2), of_user(2, leecher(100, 3, 4))]);

@@ -1,6 +1,6 @@
 //! Starting and ending a private tracker: what the last run has left is taken up first.
 
-use super::authority::{self, Authority};
+use super::authority::{self, Authority, Ender, Held, HeldFile, Pacing};
 use super::exchange::Exchange;
 use super::ledger::{self, CHECKPOINT_FILE};
 use super::storage::{self, DIRECTORY_FILE, First};
@@ -9,12 +9,14 @@ use crate::account::books::Books;
 use crate::account::checkpoint;
 use crate::account::journal::{Body, Journal};
 use crate::account::ledger::Rules;
+use crate::cache::Driver;
 use crate::config::{Config, Mode};
 use crate::drivers::Drivers;
 use crate::server::clock::Clock;
 use crate::server::{StartError, random, system};
 use crate::tracker::PrivateShared;
 use crate::tracker::misses::Misses;
+use crate::tracker::pace::Pace;
 use crate::tracker::registry::{Published, Registry};
 use crate::tracker::sessions::{SessionSettings, Sessions};
 use log::{info, warn};
@@ -27,6 +29,8 @@ use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+/// What was pushed and the storage does not have, in the folder of the journal.
+const HELD_FILE: &str = "held";
 /// How long the start waits for the directory; then the tracker answers with what it knows.
 const LOAD_PATIENCE: Duration = Duration::from_secs(10);
 /// How long the end waits for a storage that does not answer. What it has not taken is in the
@@ -52,6 +56,7 @@ impl Private {
     pub(in crate::server) fn start(
         config: &Config,
         drivers: &Drivers,
+        cache: &dyn Driver,
         workers: usize,
         clock: Clock,
     ) -> Result<Option<Private>, StartError> {
@@ -68,8 +73,7 @@ impl Private {
         let journal = Journal::open(folder, config.journal.max.0.into(), name);
         let journal = Arc::new(journal.map_err(at_folder)?);
         let books = books(config, &journal)?;
-        let registry = Registry::new(random()?);
-        let published = Published::new(registry.clone());
+        let published = Published::new(Registry::new(random()?));
         let sessions = Arc::new(Sessions::new(&SessionSettings {
             workers,
             sessions_per_torrent: config.accounts.sessions_per_torrent,
@@ -77,10 +81,35 @@ impl Private {
             min_interval_secs: config.announce.min_interval.0,
             seed: u64::from_le_bytes(random()?),
         }));
+        let mut held = Held::default();
+        let held_path = folder.join(HELD_FILE);
+        let file = HeldFile::open(held_path.clone(), &mut held, clock.now());
+        let file = file.map_err(|error| StartError::Journal {
+            path: held_path,
+            error,
+        })?;
+        if held.len() > 0 {
+            info!(
+                "journal: {} pushed changes wait for the storage",
+                held.len()
+            );
+        }
+        let pace = Pace::new(config);
+        let slack = config.announce.jitter.0;
+        let slack = slack.saturating_add(config.accounts.grace.0);
+        let pacing = Pacing::new(pace, slack, books.ledger().pace());
+        let ender = Ender {
+            sessions: Arc::clone(&sessions),
+            cache: cache
+                .open(u64::from_le_bytes(random()?))
+                .map_err(StartError::Cache)?,
+            journal: Arc::clone(&journal),
+        };
         let authority = Arc::new(Authority::new(
-            registry,
             Arc::clone(&published),
             Arc::clone(&sessions),
+            held,
+            pace,
             clock,
         ));
         let misses = Arc::new(Misses::new(random()?));
@@ -115,7 +144,7 @@ impl Private {
         let (first, loaded) = channel();
         let storage = spawn("storage", move || storage.run(&first))?;
         let ledger = spawn("ledger", move || ledger.run())?;
-        let pushes = authority::Work::new(Arc::clone(&authority));
+        let pushes = authority::Work::new(Arc::clone(&authority), ender, pacing, file);
         let pushes = spawn("authority", move || pushes.run())?;
         exchange.set_threads(ledger.thread(), storage.thread());
         authority.set_threads(pushes.thread(), storage.thread());

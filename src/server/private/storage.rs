@@ -9,7 +9,9 @@ use crate::config::Config;
 use crate::drivers::OpenStorage;
 use crate::server::clock::Clock;
 use crate::server::files;
-use crate::storage::{Change, Commit, Cursor, Edit, Storage, StorageError, Wanted};
+use crate::storage::{
+    Change, Commit, Cursor, Edit, EditError, Placed, Storage, StorageError, Wanted,
+};
 use crate::tracker::misses::Misses;
 use crate::tracker::registry::{Loading, Published};
 use log::{error, info, warn};
@@ -140,21 +142,25 @@ impl Work {
         let Some(directory) = storage.directory() else {
             return Ok(());
         };
-        let numbered = self.authority.to_write(PUSHES_A_TURN);
-        if numbered.is_empty() {
+        let tickets = self.authority.to_write(PUSHES_A_TURN);
+        if tickets.is_empty() {
             return Ok(());
         }
-        duties.more = numbered.len() == PUSHES_A_TURN;
-        let (numbers, edits): (Vec<u64>, Vec<Edit>) = numbered.into_iter().unzip();
-        let results = directory.edit(&edits)?;
+        duties.more = tickets.len() == PUSHES_A_TURN;
+        let (tickets, edits): (Vec<_>, Vec<Edit>) = tickets.into_iter().unzip();
+        let mut results = directory.edit(&edits)?;
         let mut changes = Vec::new();
-        for (edit, result) in edits.iter().zip(&results) {
-            if result.is_err() {
-                directory.stands(edit, &mut |change| changes.push(change))?;
+        for (edit, result) in edits.iter().zip(&mut results) {
+            match result {
+                Ok(_) => {}
+                // As it is to be.
+                Err(EditError::NotFound) if edit.is_removal() => *result = Ok(Placed::default()),
+                Err(_) => directory.stands(edit, &mut |change| changes.push(change))?,
             }
         }
-        let results = numbers.into_iter().zip(results).collect();
-        self.authority.written(results, changes);
+        let answers = tickets.into_iter().zip(edits).zip(results);
+        let answers = answers.map(|((ticket, edit), result)| (ticket, edit, result));
+        self.authority.written(answers.collect(), changes);
         Ok(())
     }
 

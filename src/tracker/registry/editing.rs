@@ -16,6 +16,8 @@ pub struct Edited {
     pub placed: Placed,
     /// Whether anything is otherwise than before.
     pub changed: bool,
+    /// Whether a passkey, an info-hash or a number is another's now, or nobody's.
+    pub moved: bool,
     /// Whose clients have nothing to announce any more.
     pub leaving: Option<Leaving>,
 }
@@ -54,6 +56,7 @@ fn edited(id: Option<u64>, created: bool, changed: bool) -> Edited {
     Edited {
         placed: Placed { id, created },
         changed,
+        moved: false,
         leaving: None,
     }
 }
@@ -68,6 +71,7 @@ impl Registry {
                 let user = self.user_named(who).ok_or(NOT_FOUND)?.record();
                 self.apply(Change::UserGone(user.id));
                 Ok(Edited {
+                    moved: true,
                     leaving: Some(Leaving::User(user.id)),
                     ..edited(Some(user.id.0), false, true)
                 })
@@ -77,6 +81,7 @@ impl Registry {
                 let torrent = *self.torrent_named(which).ok_or(NOT_FOUND)?;
                 self.apply(Change::TorrentGone(torrent.id()));
                 Ok(Edited {
+                    moved: true,
                     leaving: Some(Leaving::Torrent(torrent.id(), torrent.info_hash())),
                     ..edited(Some(torrent.id().0), false, true)
                 })
@@ -202,6 +207,7 @@ impl Registry {
         }
         let was_enabled = before_record.is_some_and(|user| user.enabled);
         Ok(Edited {
+            moved: before.is_none_or(|before| before.key() != digest),
             leaving: (was_enabled && !after.enabled).then_some(Leaving::User(id)),
             ..edited(Some(id.0), before.is_none(), changed)
         })
@@ -245,6 +251,7 @@ impl Registry {
                 && (after.standing != Standing::Registered || torrent.info_hash() != info_hash)
         });
         Ok(Edited {
+            moved: before.is_none_or(|before| before.info_hash() != info_hash),
             leaving: leaving.map(|torrent| Leaving::Torrent(id, torrent.info_hash())),
             ..edited(Some(id.0), before.is_none(), changed)
         })

@@ -60,6 +60,11 @@ impl Published {
         generation
     }
 
+    /// The generation of the newest registry.
+    pub fn generation(&self) -> u64 {
+        self.generation.load(Ordering::SeqCst)
+    }
+
     /// Whether no reader goes by a registry that is older than this generation.
     pub fn is_in_effect(&self, generation: u64) -> bool {
         let mut in_effect = true;

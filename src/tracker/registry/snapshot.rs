@@ -13,7 +13,7 @@ use crate::model::{Multipliers, TorrentId, UnixTime};
 use serde::{Deserialize, Serialize};
 use std::io::{self, Read, Write};
 
-const MAGIC: &[u8; 16] = b"chihaya users 2\n";
+const MAGIC: &[u8; 16] = b"chihaya users 1\n";
 /// Entries of a block: one takes 50 bytes, a reason ten times as many.
 const ENTRIES_A_BLOCK: usize = 2048;
 
@@ -26,6 +26,8 @@ enum Block {
     Clients(Vec<ClientEntry>),
     Tokens(Vec<TokenEntry>),
     End,
+    /// Seconds between announces at most and at least, where they are not as configured.
+    Pace(Option<u32>, Option<u32>),
 }
 
 #[derive(Serialize, Deserialize)]
@@ -34,8 +36,6 @@ struct Head {
     loaded: bool,
     multipliers: Multipliers,
     until: Option<UnixTime>,
-    interval_secs: Option<u32>,
-    min_interval_secs: Option<u32>,
 }
 
 /// Gathers entries of one kind into blocks.
@@ -77,9 +77,15 @@ impl Registry {
             loaded: self.loaded,
             multipliers: self.global.multipliers,
             until: self.global.until,
-            interval_secs: self.global.interval_secs,
-            min_interval_secs: self.global.min_interval_secs,
         }))?;
+        let Global {
+            interval_secs,
+            min_interval_secs,
+            ..
+        } = self.global;
+        if interval_secs.is_some() || min_interval_secs.is_some() {
+            blocks.write(&Block::Pace(interval_secs, min_interval_secs))?;
+        }
         let mut users = Entries::new(&mut blocks, Block::Users);
         self.users.try_each(&mut |user| users.push(*user))?;
         users.end()?;
@@ -115,8 +121,7 @@ impl Registry {
         registry.global = Global {
             multipliers: head.multipliers,
             until: head.until,
-            interval_secs: head.interval_secs,
-            min_interval_secs: head.min_interval_secs,
+            ..Global::default()
         };
         // Users and torrents, of which there are many, become maps at once.
         let (mut users, mut torrents) = (Vec::new(), Vec::new());
@@ -151,6 +156,10 @@ impl Registry {
                 for token in tokens {
                     self.tokens.insert(token, &self.secret);
                 }
+            }
+            Block::Pace(interval_secs, min_interval_secs) => {
+                self.global.interval_secs = interval_secs;
+                self.global.min_interval_secs = min_interval_secs;
             }
             Block::Head(_) | Block::Users(_) | Block::Torrents(_) | Block::End => return None,
         }

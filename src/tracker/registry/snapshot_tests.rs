@@ -126,8 +126,6 @@ fn file_of(write: impl FnOnce(&mut BlockWriter<'_>) -> io::Result<()>) -> Vec<u8
         loaded: true,
         multipliers: Multipliers::default(),
         until: None,
-        interval_secs: None,
-        min_interval_secs: None,
     });
     blocks.write(&head).expect("written");
     write(&mut blocks).expect("written");

@@ -18,6 +18,7 @@ use foldhash::fast::FixedState;
 use session::{LONGEST_MIN_INTERVAL_SECS, Session};
 use shard::{Place, Shard};
 use std::hash::BuildHasher;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Shards for each worker: enough that two seldom want the same one, few enough that each has
@@ -111,6 +112,17 @@ impl Listed {
     }
 }
 
+/// A session that has been ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SessionEnd {
+    /// Whose.
+    pub user: UserId,
+    /// Of what.
+    pub torrent: TorrentId,
+    /// Its addresses, to be taken out of the swarm.
+    pub left: Left,
+}
+
 /// What sessions are measured by.
 #[derive(Clone, Copy, Debug)]
 pub struct SessionSettings {
@@ -134,7 +146,7 @@ pub struct Sessions {
     shards: Vec<Mutex<Shard>>,
     hasher: FixedState,
     swept: Mutex<Swept>,
-    min_interval_secs: u32,
+    min_interval_secs: AtomicU32,
     most_per_torrent: usize,
     lifetime_secs: u32,
 }
@@ -163,7 +175,9 @@ impl Sessions {
                 .collect(),
             hasher,
             swept: Mutex::default(),
-            min_interval_secs: settings.min_interval_secs.min(LONGEST_MIN_INTERVAL_SECS),
+            min_interval_secs: AtomicU32::new(
+                settings.min_interval_secs.min(LONGEST_MIN_INTERVAL_SECS),
+            ),
             most_per_torrent,
             lifetime_secs: settings.peer_lifetime_secs,
         }
@@ -232,9 +246,32 @@ impl Sessions {
                 place,
                 arrival,
                 now,
-                self.min_interval_secs,
+                self.min_interval_secs.load(Ordering::Relaxed),
                 self.most_per_torrent,
             ),
+        }
+    }
+
+    /// Sets the seconds between two announces of a client, from now on.
+    pub fn set_min_interval(&self, secs: u32) {
+        let secs = secs.min(LONGEST_MIN_INTERVAL_SECS);
+        self.min_interval_secs.store(secs, Ordering::Relaxed);
+    }
+
+    /// Ends the sessions of which this is true, and shows them. Looks at all there are; to be called
+    /// when no worker can begin such a session any more.
+    pub fn end(&self, is: &dyn Fn(UserId, TorrentId) -> bool, show: &mut dyn FnMut(SessionEnd)) {
+        for shard in &self.shards {
+            let mut left = usize::MAX;
+            // From the last row to the first, like a sweep: what takes the place of one that goes
+            // has been looked at.
+            while left > 0 {
+                let mut shard = lock(shard);
+                left = left.min(shard.len());
+                let rows = left.saturating_sub(SWEEP_SLICE)..left;
+                left = rows.start;
+                shard.end(rows, is, show);
+            }
         }
     }
 

@@ -6,7 +6,7 @@
 //! one, so nothing takes longer for a user of thousands of torrents.
 
 use super::session::{Client, Session, family_of};
-use super::{Admitted, Arrival, Denied, Left, SESSIONS_PER_USER_MOST};
+use super::{Admitted, Arrival, Denied, Left, SESSIONS_PER_USER_MOST, SessionEnd};
 use crate::cache::hash::hash_bytes;
 use crate::cache::pages::Pages;
 use crate::model::{Endpoint, Event, Seconds, TorrentId, UserId};
@@ -227,6 +227,32 @@ impl Shard {
             }
         }
         before - self.len()
+    }
+
+    /// Ends sessions among some rows, and shows them.
+    pub(super) fn end(
+        &mut self,
+        rows: Range<usize>,
+        is: &dyn Fn(UserId, TorrentId) -> bool,
+        show: &mut dyn FnMut(SessionEnd),
+    ) {
+        for row in rows.rev() {
+            let session = self.sessions.get(row);
+            if !is(session.user, session.torrent) {
+                continue;
+            }
+            let pair = self.pair_of(row);
+            let downloads = self.downloads(pair);
+            let session = self.remove(row);
+            self.count_downloads(pair, downloads);
+            show(SessionEnd {
+                user: session.user,
+                torrent: session.torrent,
+                left: Left {
+                    endpoints: session.endpoints(),
+                },
+            });
+        }
     }
 
     /// Sessions of a user, and torrents that the user downloads.

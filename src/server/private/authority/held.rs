@@ -1,9 +1,9 @@
 //! Edits that are in effect and not known to be in the storage.
 //!
-//! There is one for each user, torrent, prefix or token: a later edit is merged into it and takes
-//! its place in the order of things. All of them are made again over whatever a load brings, until
-//! the storage has them. A storage that the tracker can write is given them; of one that it cannot,
-//! the loads tell.
+//! They stand in their order. An edit of what an earlier one is about is merged into that, unless it
+//! gives up a passkey, an info-hash or a number, or takes one: others may have taken or given up the
+//! same in between. All of them are made again over whatever a load brings, until the storage has
+//! them. A storage that the tracker can write is given them; of one that it cannot, the loads tell.
 
 use crate::model::{Seconds, TorrentId, UserId};
 use crate::storage::{Change, Edit, EditError, TorrentName, UserName};
@@ -98,31 +98,33 @@ fn merged(before: Edit, later: Edit) -> Edit {
 
 #[derive(Debug)]
 struct Entry {
+    object: Object,
     edit: Edit,
-    /// The number of its latest edit.
+    /// The number of the latest edit in it.
     number: u64,
     since: Seconds,
     /// Loads that said otherwise.
     otherwise: u8,
 }
 
-/// The edits, in the order of their latest ones.
+/// Where an edit is held, and its number, by which it is told from one that is merged into it later.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(in crate::server::private) struct Ticket {
+    pub(super) position: u64,
+    pub(super) number: u64,
+}
+
+/// The edits, by their positions.
 #[derive(Debug, Default)]
-pub(super) struct Held {
-    entries: HashMap<Object, Entry>,
-    order: BTreeMap<u64, Object>,
+pub(in crate::server::private) struct Held {
+    entries: BTreeMap<u64, Entry>,
+    /// Where the edits of each object are, in their order.
+    of: HashMap<Object, Vec<u64>>,
     last: u64,
 }
 
-/// The number of an edit, and that of the one it was merged into its place, if any.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Numbered {
-    pub(super) number: u64,
-    pub(super) before: Option<u64>,
-}
-
 impl Held {
-    pub(super) fn len(&self) -> usize {
+    pub(in crate::server::private) fn len(&self) -> usize {
         self.entries.len()
     }
 
@@ -142,129 +144,161 @@ impl Held {
     }
 
     pub(super) fn contains(&self, object: &Object) -> bool {
-        self.entries.contains_key(object)
+        self.of.contains_key(object)
     }
 
-    /// The edit of an object as it is now.
-    pub(super) fn get(&self, object: &Object) -> Option<&Edit> {
-        self.entries.get(object).map(|entry| &entry.edit)
+    /// The edit at a position.
+    pub(super) fn get(&self, position: u64) -> Option<&Edit> {
+        self.entries.get(&position).map(|entry| &entry.edit)
     }
 
     /// All of them, in order.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (u64, &Edit)> {
-        let entries = self.order.iter();
-        entries.filter_map(|(number, object)| Some((*number, self.get(object)?)))
-    }
-
-    /// Holds an edit that is in effect; `None` where it names nothing by number.
-    pub(super) fn hold(&mut self, edit: Edit, now: Seconds) -> Option<Numbered> {
-        let object = Object::of(&edit)?;
-        let number = self.number();
-        let before = self.entries.remove(&object);
-        let before_number = before.as_ref().map(|before| before.number);
-        if let Some(before) = before_number {
-            self.order.remove(&before);
-        }
-        let edit = match before {
-            Some(before) => merged(before.edit, edit),
-            None => edit,
-        };
-        self.order.insert(number, object.clone());
-        let entry = Entry {
-            edit,
-            number,
-            since: now,
-            otherwise: 0,
-        };
-        self.entries.insert(object, entry);
-        Some(Numbered {
-            number,
-            before: before_number,
+    pub(super) fn iter(&self) -> impl Iterator<Item = (Ticket, &Edit)> {
+        self.entries.iter().map(|(position, entry)| {
+            let ticket = Ticket {
+                position: *position,
+                number: entry.number,
+            };
+            (ticket, &entry.edit)
         })
     }
 
-    /// The storage has the edit of this number, or will not have it. Returns what it was about,
-    /// unless there is a later one that it does not have.
-    pub(super) fn settle(&mut self, number: u64) -> Option<Object> {
-        let object = self.order.remove(&number)?;
-        self.entries.remove(&object);
-        Some(object)
+    /// Holds an edit that is in effect; `None` where it names nothing by number. `moved` tells
+    /// whether a passkey, an info-hash or a number has been taken or given up by it. Also returns
+    /// the number of the one into which it is merged.
+    pub(super) fn hold(
+        &mut self,
+        edit: Edit,
+        moved: bool,
+        now: Seconds,
+    ) -> Option<(Ticket, Option<u64>)> {
+        let object = Object::of(&edit)?;
+        let number = self.number();
+        let positions = self.of.get(&object);
+        let latest = positions.and_then(|positions| positions.last().copied());
+        if let Some(position) = latest.filter(|_| !moved)
+            && let Some(entry) = self.entries.get_mut(&position)
+        {
+            entry.edit = merged(entry.edit.clone(), edit);
+            (entry.since, entry.otherwise) = (now, 0);
+            let before = std::mem::replace(&mut entry.number, number);
+            return Some((Ticket { position, number }, Some(before)));
+        }
+        self.put(number, object, edit, now);
+        let position = number;
+        Some((Ticket { position, number }, None))
     }
 
-    /// Makes those again that a load has touched, as far as it cannot know them.
-    pub(super) fn make_again(&self, object: &Object, registry: &mut Registry) {
-        if let Some(entry) = self.entries.get(object) {
-            // What the load has made impossible, the storage will say.
-            let _ = registry.edit(&entry.edit);
+    fn put(&mut self, position: u64, object: Object, edit: Edit, now: Seconds) {
+        self.of.entry(object.clone()).or_default().push(position);
+        let entry = Entry {
+            object,
+            edit,
+            number: position,
+            since: now,
+            otherwise: 0,
+        };
+        self.entries.insert(position, entry);
+    }
+
+    /// Holds an edit of an earlier run, in place of what is held at its position. Positions come in
+    /// their order but for that.
+    pub(super) fn restore(&mut self, position: u64, edit: Edit, now: Seconds) {
+        if let Some(entry) = self.entries.get_mut(&position) {
+            entry.edit = edit;
+        } else if let Some(object) = Object::of(&edit) {
+            self.put(position, object, edit, now);
         }
+        self.last = self.last.max(position);
+    }
+
+    /// Gives up what is held at a position.
+    pub(super) fn forget(&mut self, position: u64) -> Option<Edit> {
+        let entry = self.entries.remove(&position)?;
+        if let Some(positions) = self.of.get_mut(&entry.object) {
+            positions.retain(|other| *other != position);
+            if positions.is_empty() {
+                self.of.remove(&entry.object);
+            }
+        }
+        Some(entry.edit)
+    }
+
+    /// The storage has an edit, or will not have it. Returns it, unless another was merged into it
+    /// meanwhile, which the storage does not have.
+    pub(super) fn settle(&mut self, ticket: Ticket) -> Option<Edit> {
+        let entry = self.entries.get(&ticket.position)?;
+        match entry.number == ticket.number {
+            true => self.forget(ticket.position),
+            false => None,
+        }
+    }
+
+    /// Makes what is held of an object again; returns whether all of it could be made.
+    pub(super) fn make_again(&self, object: &Object, registry: &mut Registry) -> bool {
+        let positions = self.of.get(object).into_iter().flatten();
+        let mut edits = positions.filter_map(|position| self.get(*position));
+        edits.all(|edit| registry.edit(edit).is_ok())
     }
 
     /// Makes all of them again.
     pub(super) fn make_all_again(&self, registry: &mut Registry) {
-        for object in self.order.values() {
-            self.make_again(object, registry);
+        for entry in self.entries.values() {
+            // What a load has made impossible, the storage will say.
+            let _ = registry.edit(&entry.edit);
         }
     }
 
     /// Whether any waits for a load to judge it for longer than it should.
     pub(super) fn wants_load(&self, now: Seconds) -> bool {
-        let mut oldest = self.order.values().take(1);
-        oldest.any(|object| {
-            let entry = self.entries.get(object);
-            entry.is_some_and(|entry| now.0.saturating_sub(entry.since.0) > HOLD_SECS)
-        })
+        let mut oldest = self.entries.values().take(1);
+        oldest.any(|entry| is_old(entry, now))
     }
 
-    /// What a load that began at a mark says of an object, in the registry as it loaded it: it
-    /// confirms the edit, or it says otherwise, in the end for good. What cannot be told yet is made
-    /// again. Returns whether the edit is held no longer.
+    /// What a load that began at a mark says of an object: it confirms what is held, or it says
+    /// otherwise, in the end for good. Returns the positions that are given up.
     pub(super) fn judge(
         &mut self,
         object: &Object,
         mark: u64,
-        registry: &mut Registry,
+        stored: &Registry,
         now: Seconds,
-    ) -> bool {
-        let Some(entry) = self.entries.get_mut(object) else {
-            return false;
+    ) -> Vec<u64> {
+        let positions = self.of.get(object).cloned().unwrap_or_default();
+        let entries = positions.iter().filter_map(|at| self.entries.get(at));
+        let edits = entries.map(|entry| entry.edit.clone());
+        let Some(edit) = edits.reduce(merged) else {
+            return Vec::new();
         };
-        let mut again = registry.clone();
-        let made = again.edit(&entry.edit);
-        if entry.number > mark {
-            *registry = again;
-            return false;
-        }
-        let is_removal = matches!(
-            entry.edit,
-            Edit::UserGone(_) | Edit::TorrentGone(_) | Edit::ClientGone(_) | Edit::TokenGone { .. }
-        );
-        let confirmed = match made {
+        let latest = positions.last().and_then(|at| self.entries.get_mut(at));
+        let Some(latest) = latest.filter(|latest| latest.number <= mark) else {
+            return Vec::new();
+        };
+        let confirmed = match stored.clone().edit(&edit) {
             Ok(edited) => !edited.changed,
-            Err(Unedited::Refused(EditError::NotFound)) => is_removal,
+            Err(Unedited::Refused(EditError::NotFound)) => edit.is_removal(),
             Err(_) => false,
         };
-        entry.otherwise = entry.otherwise.saturating_add(u8::from(!confirmed));
-        let is_old = now.0.saturating_sub(entry.since.0) > HOLD_SECS;
-        if confirmed || is_old || entry.otherwise >= OTHERWISE_MOST {
-            let number = entry.number;
-            self.settle(number);
-            return true;
+        latest.otherwise = latest.otherwise.saturating_add(u8::from(!confirmed));
+        if !confirmed && !is_old(latest, now) && latest.otherwise < OTHERWISE_MOST {
+            return Vec::new();
         }
-        *registry = again;
-        false
+        for position in &positions {
+            self.forget(*position);
+        }
+        positions
     }
 
-    /// Lets a load of everything judge all of them; returns those that are held no longer.
-    pub(super) fn judge_all(
-        &mut self,
-        mark: u64,
-        registry: &mut Registry,
-        now: Seconds,
-    ) -> Vec<Object> {
-        let objects: Vec<Object> = self.order.values().cloned().collect();
-        let judged = objects.into_iter();
+    /// Lets a load of everything judge all of them.
+    pub(super) fn judge_all(&mut self, mark: u64, stored: &Registry, now: Seconds) -> Vec<u64> {
+        let objects: Vec<Object> = self.of.keys().cloned().collect();
+        let judged = objects.iter();
         judged
-            .filter(|object| self.judge(object, mark, registry, now))
+            .flat_map(|object| self.judge(object, mark, stored, now))
             .collect()
     }
+}
+
+fn is_old(entry: &Entry, now: Seconds) -> bool {
+    now.0.saturating_sub(entry.since.0) > HOLD_SECS
 }

@@ -1,6 +1,7 @@
 //! What the thread that owns the storage tells: what it has loaded, and what it has written.
 
-use super::held::Object;
+use super::held::Ticket;
+use super::making::with_number;
 use super::work::Written;
 use super::{Authority, Condition, lock};
 use crate::storage::{Change, Edit, EditError, Placed};
@@ -23,7 +24,9 @@ impl Condition {
 impl Authority {
     /// The storage is open, and its directory can be written, or not.
     pub(in crate::server::private) fn storage_is_open(&self, writable: bool) {
-        self.state().storage.writable = Some(writable);
+        let mut state = self.state();
+        state.storage.writable = Some(writable);
+        state.truth.loads_judge = !writable;
     }
 
     /// The storage is asked for something.
@@ -40,26 +43,31 @@ impl Authority {
 
     /// Where pushes have come to: to be asked before a load begins.
     pub(in crate::server::private) fn mark(&self) -> u64 {
-        self.state().held.mark()
+        self.state().truth.held.mark()
     }
 
     /// Whether a load of everything must tell what has become of what is held.
     pub(in crate::server::private) fn wants_load(&self) -> bool {
         let state = self.state();
-        state.storage.writable == Some(false) && state.held.wants_load(self.clock.now())
+        state.truth.loads_judge && state.truth.held.wants_load(self.clock.now())
     }
 
     /// Everything has been loaded, beginning at a mark.
-    pub(in crate::server::private) fn loaded_all(&self, mark: u64, mut registry: Registry) {
-        let mut state = self.state();
-        match state.storage.writable {
-            Some(false) => {
-                let now = self.clock.now();
-                state.held.judge_all(mark, &mut registry, now);
-            }
-            _ => state.held.make_all_again(&mut registry),
-        }
-        state.publish(&self.published, registry);
+    pub(in crate::server::private) fn loaded_all(&self, mark: u64, stored: Registry) {
+        let now = self.clock.now();
+        let (before, settled) = {
+            let mut state = self.state();
+            let before = state.truth.registry.clone();
+            let settled = state.truth.load_all(mark, stored, now);
+            self.publish(&mut state);
+            (before, settled)
+        };
+        let mut inbox = lock(&self.inbox);
+        inbox.settled.extend(settled);
+        // The one before the first of several loads knows what has gone by any of them.
+        inbox.before.get_or_insert(before);
+        drop(inbox);
+        self.wake_authority();
     }
 
     /// Some changes have been loaded, beginning at a mark.
@@ -67,53 +75,58 @@ impl Authority {
         if changes.is_empty() {
             return;
         }
-        let mut state = self.state();
-        let mut next = state.registry.clone();
-        let mut changed = false;
         let now = self.clock.now();
-        for change in changes {
-            let object = Object::changed_by(&change);
-            changed |= next.apply(change);
-            match state.storage.writable {
-                Some(false) => drop(state.held.judge(&object, mark, &mut next, now)),
-                _ => state.held.make_again(&object, &mut next),
+        let loaded = {
+            let mut state = self.state();
+            let loaded = state.truth.load(mark, changes, now);
+            if loaded.changed {
+                self.publish(&mut state);
             }
+            loaded
+        };
+        if loaded.leaving.is_empty() && loaded.settled.is_empty() {
+            return;
         }
-        if changed {
-            state.publish(&self.published, next);
-        }
+        let mut inbox = lock(&self.inbox);
+        inbox.leaving.extend(loaded.leaving);
+        inbox.settled.extend(loaded.settled);
+        drop(inbox);
+        self.wake_authority();
     }
 
     /// What is known from earlier, unless something has been loaded already.
-    pub(in crate::server::private) fn restored(&self, mut registry: Registry) {
+    pub(in crate::server::private) fn restored(&self, stored: Registry) {
         let mut state = self.state();
-        if !state.registry.is_loaded() {
-            state.held.make_all_again(&mut registry);
-            state.publish(&self.published, registry);
+        if !state.truth.registry.is_loaded() {
+            // Nothing is judged by it: it is older than what is held.
+            state.truth.load_all(0, stored, self.clock.now());
+            self.publish(&mut state);
         }
     }
 
     /// What is to be written, in its order, so many edits at most.
-    pub(in crate::server::private) fn to_write(&self, most: usize) -> Vec<(u64, Edit)> {
+    pub(in crate::server::private) fn to_write(&self, most: usize) -> Vec<(Ticket, Edit)> {
         let state = self.state();
-        let births = state.births.iter().map(|(number, edit)| (*number, edit));
+        let births = state.births.iter().map(|(number, edit)| {
+            let (position, number) = (*number, *number);
+            (Ticket { position, number }, edit)
+        });
         let mut births = births.peekable();
-        let mut held = state.held.iter().peekable();
+        let mut held = state.truth.held.iter().peekable();
         let mut edits = Vec::new();
         while edits.len() < most {
             let birth_is_first = match (births.peek(), held.peek()) {
-                (Some((birth, _)), Some((number, _))) => birth < number,
+                (Some((birth, _)), Some((ticket, _))) => birth.position < ticket.position,
                 (birth, _) => birth.is_some(),
             };
-            let next = if birth_is_first {
-                births.next()
-            } else {
-                held.next()
+            let next = match birth_is_first {
+                true => births.next(),
+                false => held.next(),
             };
-            let Some((number, edit)) = next else {
+            let Some((ticket, edit)) = next else {
                 break;
             };
-            edits.push((number, edit.clone()));
+            edits.push((ticket, edit.clone()));
         }
         edits
     }
@@ -122,20 +135,31 @@ impl Authority {
     /// how they are there.
     pub(in crate::server::private) fn written(
         &self,
-        results: Vec<(u64, Result<Placed, EditError>)>,
+        answers: Vec<(Ticket, Edit, Result<Placed, EditError>)>,
         changes: Vec<Change>,
     ) {
-        let mut written = Vec::with_capacity(results.len());
+        let mut written = Vec::with_capacity(answers.len());
         {
             let mut state = self.state();
-            for (number, result) in results {
-                state.held.settle(number);
-                let birth = state.births.remove(&number);
+            let mut changed = false;
+            for (ticket, edit, result) in answers {
+                let is_birth = state.births.remove(&ticket.number).is_some();
+                let settled = match (is_birth, result) {
+                    (false, _) => state.truth.written(ticket, &edit, &result),
+                    (true, Ok(placed)) => {
+                        changed |= state.truth.born(&with_number(edit, placed.id));
+                        None
+                    }
+                    (true, Err(_)) => None,
+                };
                 written.push(Written {
-                    number,
+                    ticket,
                     result,
-                    birth,
+                    settled,
                 });
+            }
+            if changed {
+                self.publish(&mut state);
             }
         }
         self.loaded(u64::MAX, changes);
@@ -143,9 +167,9 @@ impl Authority {
         self.wake_authority();
     }
 
-    /// The directory, if it has changed since it was last taken.
+    /// What the storage has said, if it has said anything since this was last asked.
     pub(in crate::server::private) fn take_unsaved(&self) -> Option<Registry> {
         let mut state = self.state();
-        std::mem::take(&mut state.unsaved).then(|| state.registry.clone())
+        std::mem::take(&mut state.unsaved).then(|| state.truth.stored().clone())
     }
 }

@@ -6,25 +6,35 @@
 //! it from being answered: then it is *held*. What is not in the storage is made again over all that
 //! is loaded, so that nothing pushed is undone by a load that began before it.
 
+mod file;
 mod held;
+mod leaving;
 mod loads;
+mod making;
+mod pacing;
 mod pushing;
+mod truth;
 mod work;
 
+pub(super) use file::HeldFile;
+pub(super) use held::Held;
+pub(super) use leaving::Ender;
+pub(super) use pacing::Pacing;
 pub(super) use work::Work;
 
 use super::super::clock::Clock;
 use crate::model::{TorrentId, UserId};
 use crate::storage::{Edit, EditError};
-use crate::tracker::registry::{Published, Registry};
+use crate::tracker::pace::Pace;
+use crate::tracker::registry::{Leaving, Published, Registry};
 use crate::tracker::sessions::{Listed, Sessions};
-use held::Held;
 use pushing::Push;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::Thread;
 use std::time::Instant;
+use truth::Truth;
 
 /// Edits that wait to be made at most: what is made in some tenths of a second.
 const WAITING_MOST: usize = 1 << 16;
@@ -92,8 +102,9 @@ pub struct Authority {
 /// The directory and what is to come into it; changed under one lock, by the thread that makes
 /// pushes and the one that owns the storage.
 struct State {
-    registry: Registry,
-    held: Held,
+    truth: Truth,
+    /// As configured.
+    pace: Pace,
     /// New users and torrents that the storage must give a number, by the numbers of their edits.
     births: BTreeMap<u64, Edit>,
     /// The directory has changed since it was written to its file.
@@ -120,6 +131,11 @@ struct Inbox {
     /// Nothing more is taken.
     closed: bool,
     written: Vec<work::Written>,
+    /// What loads have changed: whose sessions end, or that all must be judged anew by what was
+    /// before, and where nothing is held any more.
+    leaving: Vec<Leaving>,
+    before: Option<Registry>,
+    settled: Vec<u64>,
 }
 
 #[derive(Default)]
@@ -135,19 +151,23 @@ impl std::fmt::Debug for Authority {
 }
 
 impl Authority {
+    /// Begins with what is held from an earlier run, over a registry that knows nobody.
     pub(super) fn new(
-        registry: Registry,
         published: Arc<Published>,
         sessions: Arc<Sessions>,
+        held: Held,
+        pace: Pace,
         clock: Clock,
     ) -> Authority {
+        let truth = Truth::new(Registry::clone(&published.current()), held);
+        published.publish(truth.registry.clone());
         Authority {
             published,
             sessions,
             clock,
             state: Mutex::new(State {
-                registry,
-                held: Held::default(),
+                truth,
+                pace,
                 births: BTreeMap::new(),
                 unsaved: false,
                 storage: Condition::default(),
@@ -198,7 +218,7 @@ impl Authority {
 
     /// How many users, torrents and others are not as the storage has them yet.
     pub fn held(&self) -> usize {
-        self.state().held.len()
+        self.state().truth.held.len()
     }
 
     /// Names the threads, so that they can be woken.
@@ -215,6 +235,15 @@ impl Authority {
         self.wake_authority();
     }
 
+    /// Makes the registry the one that everybody goes by.
+    fn publish(&self, state: &mut State) {
+        let registry = &state.truth.registry;
+        let pace = state.pace.with(registry.global());
+        self.sessions.set_min_interval(pace.min_interval_secs);
+        self.published.publish(registry.clone());
+        state.unsaved = true;
+    }
+
     fn wake_authority(&self) {
         lock(&self.threads)
             .authority
@@ -228,15 +257,6 @@ impl Authority {
 
     fn state(&self) -> MutexGuard<'_, State> {
         lock(&self.state)
-    }
-}
-
-impl State {
-    /// Makes the registry the one that everybody goes by.
-    fn publish(&mut self, published: &Published, next: Registry) -> u64 {
-        self.registry = next;
-        self.unsaved = true;
-        published.publish(self.registry.clone())
     }
 }
 

@@ -14,6 +14,8 @@ pub(super) struct Push {
     open: usize,
     /// New users and torrents that wait for a number: what follows may be about them.
     pub(super) births: usize,
+    /// Sessions must end before it is done.
+    pub(super) is_ending: bool,
     done: Done,
 }
 
@@ -24,8 +26,14 @@ impl Push {
             edits: edits.into(),
             open: 0,
             births: 0,
+            is_ending: false,
             done,
         }
+    }
+
+    /// Itself, leaving nothing in its place.
+    pub(super) fn take_out(&mut self) -> Push {
+        std::mem::replace(self, Push::new(Vec::new(), Box::new(drop)))
     }
 
     /// The next edit to be made.
@@ -49,9 +57,9 @@ impl Push {
         }
     }
 
-    /// Whether every edit is answered.
+    /// Whether every edit is answered, and all has happened that follows from it.
     pub(super) fn is_done(&self) -> bool {
-        self.edits.is_empty() && self.open == 0
+        self.edits.is_empty() && self.open == 0 && !self.is_ending
     }
 
     /// Tells the answers.

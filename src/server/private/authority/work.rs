@@ -4,14 +4,22 @@
 //! one wait tells that every worker goes by it, and what the storage must have waits there to be
 //! written in one transaction. The more comes, the more is gathered.
 
-use super::held::Object;
+use super::file::HeldFile;
+use super::held::{Object, Ticket};
+use super::leaving::{Ender, Gathered};
+use super::making::Made;
+use super::pacing::Pacing;
 use super::pushing::Push;
 use super::{Authority, Inbox, PushError, Pushed, State, Stored, lock};
-use crate::model::{TorrentId, UserId};
-use crate::storage::{Edit, EditError, Placed, TorrentName, UserName};
-use crate::tracker::registry::{Edited, Registry, Unedited};
+use crate::account::note::Note;
+use crate::model::UnixTime;
+use crate::server::clock::wall_secs;
+use crate::storage::{Edit, EditError, Placed};
+use crate::tracker::registry::Edited;
+use log::{error, info, warn};
 use slab::Slab;
 use std::collections::{HashMap, VecDeque};
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -27,10 +35,10 @@ const BETWEEN_LOOKS: Duration = Duration::from_micros(100);
 
 /// What the storage says of an edit.
 pub(super) struct Written {
-    pub(super) number: u64,
+    pub(super) ticket: Ticket,
     pub(super) result: Result<Placed, EditError>,
-    /// The edit, where it adds what had no number.
-    pub(super) birth: Option<Edit>,
+    /// The edit, where it is no longer held.
+    pub(super) settled: Option<Edit>,
 }
 
 pub(in crate::server::private) struct Work {
@@ -46,6 +54,16 @@ pub(in crate::server::private) struct Work {
     expired: Vec<u64>,
     /// Pushes that may be done.
     touched: Vec<usize>,
+    /// Whose sessions are to end, for which pushes, and not before when.
+    leaving: Gathered,
+    ending: Vec<usize>,
+    end_at: Instant,
+    ender: Ender,
+    pacing: Pacing,
+    file: HeldFile,
+    /// Where nothing is held any more, which must be noted in the file.
+    settled: Vec<u64>,
+    file_failing: bool,
 }
 
 /// An edit that waits for the storage.
@@ -53,54 +71,29 @@ struct Waiting {
     push: usize,
     place: usize,
     placed: Placed,
-    /// What it is about; `None` of what has no number yet.
-    object: Option<Object>,
+    /// Where it is held; `None` of what has no number yet.
+    position: Option<u64>,
     /// The edit in whose place it stands, which waits as well.
     before: Option<u64>,
 }
 
-/// What has become of the next edit of a push.
-enum Made {
-    Done(Edited),
-    Refused(PushError),
-    /// It adds what the storage must give a number.
-    Born,
-    /// It may be about something that has no number yet.
-    Later,
-}
-
-impl State {
-    /// Makes an edit in the registry.
-    fn make(&self, edit: &Edit, is_behind_birth: bool, next: &mut Registry) -> Made {
-        if self.held.is_full() {
-            return Made::Refused(PushError::Busy);
-        }
-        let made = match is_behind_birth {
-            false => next.edit(edit),
-            true => match next.clone().edit(edit) {
-                Err(Unedited::NeedsNumber) => Err(Unedited::NeedsNumber),
-                _ => return Made::Later,
-            },
-        };
-        let error = match made {
-            Ok(edited) => return Made::Done(edited),
-            Err(Unedited::NeedsNumber) if self.storage.is_expected() => return Made::Born,
-            Err(Unedited::NeedsNumber) if self.storage.writable == Some(false) => {
-                PushError::Invalid("it needs a number: the storage gives none")
-            }
-            Err(Unedited::NeedsNumber) => PushError::Busy,
-            // Who knows, before anything is loaded?
-            Err(Unedited::Refused(EditError::NotFound)) if !next.is_loaded() => PushError::Busy,
-            Err(Unedited::Refused(error)) => error.into(),
-        };
-        Made::Refused(error)
-    }
-}
-
 impl Work {
-    pub(in crate::server::private) fn new(authority: Arc<Authority>) -> Work {
+    pub(in crate::server::private) fn new(
+        authority: Arc<Authority>,
+        ender: Ender,
+        pacing: Pacing,
+        file: HeldFile,
+    ) -> Work {
         Work {
             authority,
+            leaving: Gathered::default(),
+            ending: Vec::new(),
+            end_at: Instant::now(),
+            ender,
+            pacing,
+            file,
+            settled: Vec::new(),
+            file_failing: false,
             pushes: Slab::new(),
             ready: VecDeque::new(),
             waiting: HashMap::new(),
@@ -118,50 +111,46 @@ impl Work {
         }
         // What is waited for is answered without before long.
         lock(&self.authority.inbox).closed = true;
-        while self.turn() || !self.waiting.is_empty() {
+        while self.turn() || !self.waiting.is_empty() || !self.leaving.is_empty() {
             std::thread::park_timeout(self.sleep());
         }
         self.pushes.drain().for_each(Push::finish);
     }
 
     fn sleep(&self) -> Duration {
-        let next = self.deadlines.front();
-        next.map_or(IDLE, |(deadline, _)| {
-            deadline.saturating_duration_since(Instant::now()).min(IDLE)
-        })
+        let now = Instant::now();
+        let written = self.deadlines.front().map(|(deadline, _)| *deadline);
+        let ended = (!self.leaving.is_empty()).then_some(self.end_at);
+        let next = written.into_iter().chain(ended).min();
+        next.map_or(IDLE, |next| next.saturating_duration_since(now).min(IDLE))
     }
 
-    /// Does what is to be done; returns whether anything was.
+    /// Does what is to be done; returns whether anything has come.
     fn turn(&mut self) -> bool {
-        let Inbox {
-            pushes, written, ..
-        } = self.take_inbox();
-        let came = !pushes.is_empty() || !written.is_empty();
-        for push in pushes {
+        let inbox = self.take_inbox();
+        let came = !inbox.pushes.is_empty() || !inbox.written.is_empty();
+        for push in inbox.pushes {
             let key = self.pushes.insert(push);
             self.ready.push_back(key);
         }
-        let authority = Arc::clone(&self.authority);
-        let made = {
-            let mut state = authority.state();
-            let mut next = state.registry.clone();
-            let mut changed = false;
-            for written in written {
-                changed |= self.take_written(written, &mut next);
-            }
-            let before = self.waiting.len();
-            changed |= self.make_all(&mut state, &mut next);
-            let generation = changed.then(|| state.publish(&authority.published, next));
-            (generation, self.waiting.len() > before)
-        };
-        let (generation, writes) = made;
-        if writes {
-            authority.wake_storage();
+        for leaving in inbox.leaving {
+            self.leaving.add(leaving);
         }
-        if let Some(generation) = generation {
-            self.wait_for_effect(generation);
+        if let Some(before) = inbox.before {
+            self.leaving.add_all(before);
         }
+        self.settled.extend(inbox.settled);
+        for written in inbox.written {
+            self.take_written(written);
+        }
+        self.make_all();
+        if !self.touched.is_empty() {
+            self.wait_for_effect();
+        }
+        self.end_sessions();
+        self.tell_pace();
         self.expire();
+        self.note_settled();
         self.finish();
         came
     }
@@ -174,37 +163,40 @@ impl Work {
         taken
     }
 
-    /// Makes what can be made of all pushes; returns whether the registry has changed.
-    fn make_all(&mut self, state: &mut State, next: &mut Registry) -> bool {
-        let mut changed = false;
-        while let Some(key) = self.ready.pop_front() {
-            let Some(mut push) = self.pushes.get_mut(key).map(|push| {
-                let nothing = Push::new(Vec::new(), Box::new(drop));
-                std::mem::replace(push, nothing)
-            }) else {
-                continue;
-            };
-            changed |= self.make(key, &mut push, state, next);
-            if let Some(place) = self.pushes.get_mut(key) {
-                *place = push;
-            }
-            self.touched.push(key);
+    /// Makes what can be made of all pushes.
+    fn make_all(&mut self) {
+        if self.ready.is_empty() {
+            return;
         }
-        changed
+        let authority = Arc::clone(&self.authority);
+        let mut state = authority.state();
+        let mut changed = false;
+        let before = state.truth.held.mark();
+        while let Some(key) = self.ready.pop_front() {
+            if let Some(mut push) = self.pushes.get_mut(key).map(Push::take_out) {
+                changed |= self.make(key, &mut push, &mut state);
+                if let Some(place) = self.pushes.get_mut(key) {
+                    *place = push;
+                }
+                self.touched.push(key);
+            }
+        }
+        if changed {
+            authority.publish(&mut state);
+        }
+        let is_to_be_written = state.truth.held.mark() > before;
+        drop(state);
+        if is_to_be_written {
+            authority.wake_storage();
+        }
     }
 
     /// Makes the edits of a push until one must wait; returns whether the registry has changed.
-    fn make(
-        &mut self,
-        key: usize,
-        push: &mut Push,
-        state: &mut State,
-        next: &mut Registry,
-    ) -> bool {
+    fn make(&mut self, key: usize, push: &mut Push, state: &mut State) -> bool {
         let mut changed = false;
         while let Some(edit) = push.next() {
-            let resolved = next.by_number(edit.clone());
-            let made = state.make(edit, push.births > 0, next);
+            let resolved = state.truth.registry.by_number(edit.clone());
+            let made = state.make(edit, push.births > 0);
             if matches!(made, Made::Later) {
                 break;
             }
@@ -214,19 +206,24 @@ impl Work {
             match made {
                 Made::Done(edited) => {
                     changed |= edited.changed;
-                    let at = (key, place);
-                    let kept = self.keep(at, resolved, &edited, state);
+                    if let Some(leaving) = edited.leaving {
+                        self.leaving.add(leaving);
+                        self.ending.push(key);
+                        push.is_ending = true;
+                    }
+                    let kept = self.keep((key, place), resolved, &edited, state);
                     if let Some(stored) = kept {
                         push.answer(place, Ok(pushed(edited.placed, stored)));
                     }
                 }
                 Made::Born => {
                     push.births += 1;
-                    let number = state.held.number();
+                    let number = state.truth.held.number();
                     state.births.insert(number, edit);
-                    self.wait(number, (key, place), NOWHERE, None, None);
-                    self.deadlines
-                        .push_back((Instant::now() + PATIENCE, number));
+                    let nothing = Placed::default();
+                    self.wait(number, (key, place), nothing, None, None);
+                    let deadline = Instant::now() + PATIENCE;
+                    self.deadlines.push_back((deadline, number));
                 }
                 Made::Refused(error) => push.answer(place, Err(error)),
                 Made::Later => {}
@@ -244,21 +241,25 @@ impl Work {
         state: &mut State,
     ) -> Option<Stored> {
         let object = Object::of(&edit);
-        let is_held = object.as_ref().is_some_and(|it| state.held.contains(it));
+        let is_held = object
+            .as_ref()
+            .is_some_and(|it| state.truth.held.contains(it));
         if state.storage.writable == Some(false) && !edited.changed && !is_held {
             // The storage has said so itself.
             return Some(Stored::Written);
         }
-        let Some(numbered) = state.held.hold(edit, self.authority.clock.now()) else {
+        let now = self.authority.clock.now();
+        let Some((ticket, before)) = state.truth.held.hold(edit, edited.moved, now) else {
             return Some(Stored::Held);
         };
-        let number = numbered.number;
-        self.wait(number, at, edited.placed, object, numbered.before);
+        let position = Some(ticket.position);
+        self.wait(ticket.number, at, edited.placed, position, before);
         match state.storage.is_expected() {
-            true => self
-                .deadlines
-                .push_back((Instant::now() + PATIENCE, number)),
-            false => self.expired.push(number),
+            true => {
+                let deadline = Instant::now() + PATIENCE;
+                self.deadlines.push_back((deadline, ticket.number));
+            }
+            false => self.expired.push(ticket.number),
         }
         None
     }
@@ -268,43 +269,43 @@ impl Work {
         number: u64,
         (push, place): (usize, usize),
         placed: Placed,
-        object: Option<Object>,
+        position: Option<u64>,
         before: Option<u64>,
     ) {
         let waiting = Waiting {
             push,
             place,
             placed,
-            object,
+            position,
             before,
         };
         self.waiting.insert(number, waiting);
     }
 
-    /// Takes in what the storage says; returns whether the registry has changed.
-    fn take_written(&mut self, written: Written, next: &mut Registry) -> bool {
+    /// Takes in what the storage says.
+    fn take_written(&mut self, written: Written) {
         let Written {
-            number,
+            ticket,
             result,
-            birth,
+            settled,
         } = written;
-        let mut changed = false;
-        if let (Some(edit), Ok(placed)) = (birth, &result) {
-            let edited = next.edit(&with_number(edit, placed.id));
-            changed = edited.is_ok_and(|edited| edited.changed);
+        if let (Some(edit), Err(error)) = (&settled, &result)
+            && !self.waiting.contains_key(&ticket.number)
+        {
+            warn!("storage: it refuses what was pushed and held: {error:?}: {edit:?}");
         }
-        let mut number = Some(number);
+        self.settled.extend(settled.map(|_| ticket.position));
+        let mut number = Some(ticket.number);
         while let Some(waiting) = number.and_then(|number| self.waiting.remove(&number)) {
             number = waiting.before;
             let answer = result
                 .map_err(PushError::from)
-                .map(|placed| match waiting.object {
+                .map(|placed| match waiting.position {
                     None => pushed(placed, Stored::Written),
                     Some(_) => pushed(waiting.placed, Stored::Written),
                 });
             self.answer(&waiting, answer);
         }
-        changed
     }
 
     fn answer(&mut self, waiting: &Waiting, answer: Result<Pushed, PushError>) {
@@ -312,7 +313,7 @@ impl Work {
             return;
         };
         push.answer(waiting.place, answer);
-        if waiting.object.is_none() {
+        if waiting.position.is_none() {
             push.births -= 1;
             if push.births == 0 && push.next().is_some() {
                 self.ready.push_back(waiting.push);
@@ -321,10 +322,12 @@ impl Work {
         self.touched.push(waiting.push);
     }
 
-    /// Waits until no worker goes by an older registry: a tick at most.
-    fn wait_for_effect(&self, generation: u64) {
+    /// Waits until no worker goes by an older registry than the newest: a tick at most.
+    fn wait_for_effect(&self) {
+        let published = &self.authority.published;
+        let generation = published.generation();
         let mut looks = 0;
-        while !self.authority.published.is_in_effect(generation) {
+        while !published.is_in_effect(generation) {
             looks += 1;
             match looks < LOOKS {
                 true => std::thread::yield_now(),
@@ -343,19 +346,93 @@ impl Work {
             self.deadlines.pop_front();
             self.expired.push(number);
         }
-        let authority = Arc::clone(&self.authority);
-        for number in std::mem::take(&mut self.expired) {
-            let Some(waiting) = self.waiting.remove(&number) else {
-                continue;
-            };
-            let answer = match waiting.object {
-                Some(_) => Ok(pushed(waiting.placed, Stored::Held)),
+        if self.expired.is_empty() {
+            return;
+        }
+        let expired = std::mem::take(&mut self.expired).into_iter();
+        let expired = expired.filter_map(|number| Some((number, self.waiting.remove(&number)?)));
+        let expired: Vec<(u64, Waiting)> = expired.collect();
+        let held = self.hold(&expired);
+        for (number, waiting) in expired {
+            let answer = match waiting.position {
+                Some(_) if held => Ok(pushed(waiting.placed, Stored::Held)),
+                Some(_) => Err(PushError::Busy),
                 None => {
-                    authority.state().births.remove(&number);
+                    self.authority.state().births.remove(&number);
                     Err(PushError::Busy)
                 }
             };
             self.answer(&waiting, answer);
+        }
+    }
+
+    /// Puts what is held of these into the file; returns whether it is there.
+    fn hold(&mut self, expired: &[(u64, Waiting)]) -> bool {
+        let positions = expired.iter().filter_map(|(_, waiting)| waiting.position);
+        let positions: Vec<u64> = positions.collect();
+        if positions.is_empty() {
+            return true;
+        }
+        let result = self
+            .file
+            .hold(&positions, &self.authority.state().truth.held);
+        self.tell_of_file(result)
+    }
+
+    fn note_settled(&mut self) {
+        if !self.settled.is_empty() {
+            let settled = std::mem::take(&mut self.settled);
+            let result = self.file.settle(&settled);
+            self.tell_of_file(result);
+        }
+    }
+
+    fn tell_of_file(&mut self, result: io::Result<()>) -> bool {
+        match &result {
+            Err(error) if !self.file_failing => {
+                error!("journal: {error}; a restart may forget or repeat what was pushed");
+            }
+            Ok(()) if self.file_failing => info!("journal: pushes are kept again"),
+            _ => {}
+        }
+        self.file_failing = result.is_err();
+        result.is_ok()
+    }
+
+    /// Ends the sessions of those who have nothing to announce any more, unless sessions have been
+    /// looked at a moment ago.
+    fn end_sessions(&mut self) {
+        if self.leaving.is_empty() || Instant::now() < self.end_at {
+            return;
+        }
+        // What a load has changed must be in effect, too.
+        self.wait_for_effect();
+        let leaving = std::mem::take(&mut self.leaving);
+        let registry = self.authority.registry();
+        let (now, time) = (self.authority.clock.now(), UnixTime(wall_secs() as u32));
+        self.end_at = Instant::now() + self.ender.end(&leaving, &registry, now, time);
+        for key in std::mem::take(&mut self.ending) {
+            if let Some(push) = self.pushes.get_mut(key) {
+                push.is_ending = false;
+                self.touched.push(key);
+            }
+        }
+    }
+
+    /// Tells the books at what pace clients announce, when that changes.
+    fn tell_pace(&mut self) {
+        let pace = {
+            let state = self.authority.state();
+            let registry = &state.truth.registry;
+            if !registry.is_loaded() {
+                return;
+            }
+            state.pace.with(registry.global())
+        };
+        if let Some(news) = self.pacing.next(&pace, Instant::now())
+            && self.ender.tell(&[Note::Pace(news)])
+        {
+            self.pacing.told(news);
         }
     }
 
@@ -370,31 +447,10 @@ impl Work {
     }
 }
 
-const NOWHERE: Placed = Placed {
-    id: None,
-    created: false,
-};
-
 fn pushed(placed: Placed, stored: Stored) -> Pushed {
     Pushed {
         id: placed.id,
         created: placed.created,
         stored,
     }
-}
-
-/// A new user or torrent with the number that the storage has given it.
-fn with_number(mut edit: Edit, number: Option<u64>) -> Edit {
-    match (&mut edit, number) {
-        (Edit::User(user), Some(number)) => {
-            user.passkey = user.said_passkey();
-            user.who = UserName::Id(UserId(number));
-        }
-        (Edit::Torrent(torrent), Some(number)) => {
-            torrent.info_hash = torrent.said_info_hash();
-            torrent.which = TorrentName::Id(TorrentId(number));
-        }
-        _ => {}
-    }
-    edit
 }

@@ -1,0 +1,71 @@
+//! How often clients announce: as configured, or as the site says while the tracker runs.
+
+use crate::config::Config;
+use crate::storage::Global;
+
+/// Seconds between the announces of a client.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Pace {
+    /// After which it is to announce again.
+    pub interval_secs: u32,
+    /// Before which it must not.
+    pub min_interval_secs: u32,
+    /// What the interval can be at most: nobody who keeps to it is forgotten in between.
+    pub longest_secs: u32,
+}
+
+impl Pace {
+    /// As configured.
+    pub fn new(config: &Config) -> Pace {
+        let announce = &config.announce;
+        let longest_secs = announce.peer_lifetime.0.saturating_sub(announce.jitter.0);
+        Pace {
+            interval_secs: announce.interval.0,
+            min_interval_secs: announce.min_interval.0,
+            longest_secs: longest_secs.max(1),
+        }
+    }
+
+    /// As the site says, within what can be.
+    pub fn with(self, global: &Global) -> Pace {
+        let interval_secs = match global.interval_secs {
+            Some(secs) => secs.clamp(1, self.longest_secs),
+            None => self.interval_secs,
+        };
+        let min_interval_secs = global.min_interval_secs.unwrap_or(self.min_interval_secs);
+        Pace {
+            interval_secs,
+            min_interval_secs: min_interval_secs.min(interval_secs),
+            ..self
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_is_not_so() {
+        let text = r#"{"announce": {"interval": 600, "min_interval": 300, "jitter": 60,
+            "peer_lifetime": 1000}}"#;
+        let pace = Pace::new(&Config::from_json(text).expect("good"));
+        for (name, interval, min_interval, expected) in [
+            ("as configured", None, None, (600, 300)),
+            ("slower", Some(900), None, (900, 300)),
+            ("as slow as can be", Some(5000), None, (940, 300)),
+            ("faster", Some(200), None, (200, 200)),
+            ("none at all", Some(0), Some(0), (1, 0)),
+            ("never too soon", None, Some(0), (600, 0)),
+            ("later than the next", None, Some(900), (600, 600)),
+        ] {
+            let said = pace.with(&Global {
+                interval_secs: interval,
+                min_interval_secs: min_interval,
+                ..Global::default()
+            });
+            let found = (said.interval_secs, said.min_interval_secs);
+            assert_eq!(found, expected, "{name}");
+        }
+    }
+}

@@ -96,7 +96,6 @@ impl Work {
         let mut first = Some(first);
         while !self.stopping.load(Ordering::Acquire) {
             if Instant::now() >= duties.retry_at {
-                self.authority.storage_begins();
                 let result = self.turn(&mut duties);
                 self.authority.storage_ends(result.is_err());
                 let ends_start = first.take().is_some_and(|first| report(first, &result));

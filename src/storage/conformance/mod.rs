@@ -27,9 +27,14 @@
 mod commits;
 mod directory;
 mod edges;
+mod edit_rows;
+mod edit_twin;
+mod edits;
 mod faults;
 mod view;
 
+#[cfg(all(test, feature = "sqlite"))]
+pub(crate) use edits::any_edit;
 pub use faults::{Faulty, LostAnswer, commit_surely};
 
 use super::{
@@ -120,6 +125,7 @@ pub fn run(site: &mut dyn Site) {
         model: View::default(),
     };
     directory::check(&mut suite);
+    edits::check(&mut suite);
     commits::check(&mut suite);
     // Before the large batch: this one opens the driver again and again.
     faults::check(&mut suite);

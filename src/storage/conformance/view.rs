@@ -7,11 +7,11 @@ use std::collections::BTreeMap;
 /// Everything that changes have said, each thing as it was said last.
 #[derive(Clone, Default, Debug, PartialEq)]
 pub(super) struct View {
-    users: BTreeMap<UserId, User>,
-    torrents: BTreeMap<TorrentId, Torrent>,
-    clients: BTreeMap<Box<[u8]>, Client>,
-    tokens: BTreeMap<(Option<UserId>, Option<TorrentId>), Token>,
-    global: Global,
+    pub(super) users: BTreeMap<UserId, User>,
+    pub(super) torrents: BTreeMap<TorrentId, Torrent>,
+    pub(super) clients: BTreeMap<Box<[u8]>, Client>,
+    pub(super) tokens: BTreeMap<(Option<UserId>, Option<TorrentId>), Token>,
+    pub(super) global: Global,
 }
 
 impl View {

@@ -8,6 +8,8 @@ mod commit;
 mod commit_tests;
 mod directory;
 mod edit;
+#[cfg(test)]
+mod edit_tests;
 mod load;
 #[cfg(test)]
 mod load_tests;

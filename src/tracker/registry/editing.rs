@@ -337,3 +337,7 @@ fn amended_torrent(edit: &TorrentEdit, before: &TorrentRecord) -> TorrentRecord 
         snatches: before.snatches,
     }
 }
+
+#[cfg(all(test, feature = "sqlite"))]
+#[path = "editing_tests.rs"]
+mod tests;

@@ -127,6 +127,35 @@ impl Twin {
         Ok(ways.map(|(endpoint, ..)| *endpoint).collect())
     }
 
+    fn end(&mut self, ends: impl Fn(UserId, TorrentId) -> bool) -> Vec<ShownEnd> {
+        let is = |session: &mut TwinSession| ends(session.user, session.torrent);
+        let ended = self.sessions.extract_if(.., is);
+        ended
+            .map(|session| {
+                let ways = session.ways.into_iter().flatten();
+                let left = ways.map(|(endpoint, ..)| shown(endpoint)).collect();
+                (session.user, session.torrent, left)
+            })
+            .collect()
+    }
+
+    /// All of a user, or of a torrent.
+    fn listed(&self, is: impl Fn(&TwinSession) -> bool, now: u32) -> Vec<ShownListed> {
+        let sessions = self.sessions.iter().filter(|session| is(session));
+        let mut listed: Vec<_> = sessions
+            .map(|session| {
+                let heard = session.ways.iter().flatten().map(|(_, heard, _)| *heard);
+                let silent = now - heard.max().expect("an address");
+                let addresses = session
+                    .ways
+                    .map(|way| way.map(|(endpoint, ..)| shown(endpoint)));
+                (addresses, session.leeching, silent)
+            })
+            .collect();
+        listed.sort();
+        listed
+    }
+
     fn sweep(&mut self, now: u32) -> usize {
         let before = self.sessions.len();
         for session in &mut self.sessions {
@@ -182,6 +211,8 @@ enum Step {
     Sweep {
         slices: usize,
     },
+    /// The site ends the sessions of a user, or of a torrent.
+    End(Option<u64>, Option<u64>),
 }
 
 fn any_step() -> impl Strategy<Value = Step> {
@@ -191,6 +222,10 @@ fn any_step() -> impl Strategy<Value = Step> {
         5 => (0..15u32).prop_map(|secs| Step::Pass { secs }),
         1 => Just(Step::Pass { secs: SETTINGS.peer_lifetime_secs }),
         1 => (1..8usize).prop_map(|slices| Step::Sweep { slices }),
+        1 => prop_oneof![
+            (0..USERS).prop_map(|user| Step::End(Some(user), None)),
+            (0..TORRENTS).prop_map(|torrent| Step::End(None, Some(torrent))),
+        ],
     ]
 }
 
@@ -237,6 +272,18 @@ proptest! {
                     }
                 }
                 Step::Pass { secs } => now += secs,
+                Step::End(user, torrent) => {
+                    let ends = |of: UserId, with: TorrentId| {
+                        user == Some(of.0) || torrent == Some(with.0)
+                    };
+                    let mut ended = Vec::new();
+                    sessions.end(&ends, &mut |session| ended.push(session));
+                    let mut shown: Vec<_> = ended.iter().map(shown_end).collect();
+                    let mut expected = twin.end(ends);
+                    shown.sort();
+                    expected.sort();
+                    prop_assert_eq!(shown, expected);
+                }
                 Step::Sweep { slices } => {
                     // However it is sliced, a whole round forgets what is old.
                     let looked_at = sessions.len().div_ceil(slices);
@@ -250,7 +297,37 @@ proptest! {
             }
             counts_agree(&sessions, &twin);
         }
+        for id in 0..TORRENTS.max(USERS) {
+            let (user, torrent) = (UserId(id), TorrentId(id));
+            let listed = sessions.of_user(user, Seconds(now), usize::MAX);
+            prop_assert_eq!(all_shown(listed), twin.listed(|session| session.user == user, now));
+            let listed = sessions.of_torrent(torrent, Seconds(now), usize::MAX);
+            let expected = twin.listed(|session| session.torrent == torrent, now);
+            let most = expected.len().saturating_sub(1);
+            prop_assert_eq!(all_shown(listed), expected);
+            prop_assert_eq!(sessions.of_torrent(torrent, Seconds(now), most).len(), most);
+        }
     }
+}
+
+/// Whose session has ended, of what, and where it was.
+type ShownEnd = (UserId, TorrentId, BTreeSet<String>);
+
+fn shown_end(end: &SessionEnd) -> ShownEnd {
+    (end.user, end.torrent, end.left.iter().map(shown).collect())
+}
+
+/// Addresses, whether it downloads, and for how long it has been silent.
+type ShownListed = ([Option<String>; 2], bool, u32);
+
+fn all_shown(listed: Vec<Listed>) -> Vec<ShownListed> {
+    let shown = |listed: Listed| {
+        let addresses = listed.endpoints.map(|endpoint| endpoint.map(shown));
+        (addresses, listed.leeching, listed.silent_secs)
+    };
+    let mut all: Vec<_> = listed.into_iter().map(shown).collect();
+    all.sort();
+    all
 }
 
 /// Whether it came too soon, and which addresses are left.

@@ -214,3 +214,7 @@ fn next(bytes: &[u8]) -> Option<(Entry, &[u8])> {
     }
     Some((postcard::from_bytes(entry).ok()?, rest))
 }
+
+#[cfg(test)]
+#[path = "file_tests.rs"]
+mod tests;

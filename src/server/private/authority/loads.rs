@@ -6,18 +6,11 @@ use super::work::Written;
 use super::{Authority, Condition, lock};
 use crate::storage::{Change, Edit, EditError, Placed};
 use crate::tracker::registry::Registry;
-use std::time::{Duration, Instant};
-
-/// How long a storage may be silent before nothing is expected of it.
-const SILENCE: Duration = Duration::from_secs(1);
 
 impl Condition {
     /// Whether what is to be written will be before long.
     pub(super) fn is_expected(&self) -> bool {
-        let is_silent = self
-            .busy_since
-            .is_some_and(|since| since.elapsed() > SILENCE);
-        self.writable == Some(true) && !self.is_away && !is_silent
+        self.writable == Some(true) && !self.is_away && !self.is_overdue
     }
 }
 
@@ -29,16 +22,11 @@ impl Authority {
         state.truth.loads_judge = !writable;
     }
 
-    /// The storage is asked for something.
-    pub(in crate::server::private) fn storage_begins(&self) {
-        self.state().storage.busy_since = Some(Instant::now());
-    }
-
-    /// It has answered, or failed.
+    /// The storage has answered to all that was asked, or failed.
     pub(in crate::server::private) fn storage_ends(&self, failed: bool) {
         let mut state = self.state();
-        state.storage.busy_since = None;
         state.storage.is_away = failed;
+        state.storage.is_overdue = false;
     }
 
     /// Where pushes have come to: to be asked before a load begins.

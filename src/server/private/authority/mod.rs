@@ -33,7 +33,6 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::Thread;
-use std::time::Instant;
 use truth::Truth;
 
 /// Edits that wait to be made at most: what is made in some tenths of a second.
@@ -118,8 +117,8 @@ struct Condition {
     /// Whether its directory can be written; `None` until it is open.
     writable: Option<bool>,
     is_away: bool,
-    /// Since when it is doing something.
-    busy_since: Option<Instant>,
+    /// It has kept somebody waiting for too long, and still does.
+    is_overdue: bool,
 }
 
 /// What has come for the thread that makes pushes.

@@ -344,7 +344,10 @@ impl Work {
                 break;
             }
             self.deadlines.pop_front();
-            self.expired.push(number);
+            if self.waiting.contains_key(&number) {
+                self.authority.state().storage.is_overdue = true;
+                self.expired.push(number);
+            }
         }
         if self.expired.is_empty() {
             return;

@@ -28,7 +28,7 @@ fn start(arguments: &Arguments) -> Result<(), Failure> {
     let config_file = arguments.config_file.as_deref();
     let config = read_config(config_file)?;
     match &arguments.command {
-        Command::PrintConfig => show(&format!("{}\n", config.to_json())),
+        Command::PrintConfig => show(&format!("{}\n", config.without_secrets().to_json())),
         Command::Check => show("the configuration is good\n"),
         Command::Directory(command) => {
             // Who asked is told of errors; what else the storage says is for a log.

@@ -3,6 +3,7 @@
 use super::units::{DAY, HOUR};
 use super::{Bytes, Config, SESSIONS_PER_TORRENT_MOST, Span};
 use serde::Serialize;
+use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 
 /// Something wrong in a configuration: where, and what.
@@ -47,6 +48,7 @@ impl Config {
             Span(0)..=most,
         );
         self.check_private(&mut check);
+        self.check_admin(&mut check);
         check.0
     }
 
@@ -110,11 +112,7 @@ impl Config {
             ("network.udp", &network.udp),
             ("network.http", &network.http),
         ] {
-            for (place, address) in addresses.iter().enumerate() {
-                if address.port() != 0 && addresses[..place].contains(address) {
-                    check.fault(&format!("{path}[{place}]"), "the address is listed twice");
-                }
-            }
+            check.listed_once(path, addresses);
         }
         check.range("network.workers", network.workers, 0..=1024);
         let buffer = Bytes(4096)..=Bytes(1 << 30);
@@ -186,14 +184,28 @@ fn is_header_name(name: &str) -> bool {
             .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
 }
 
-struct Check(Vec<Fault>);
+pub(super) struct Check(Vec<Fault>);
 
 impl Check {
-    fn fault(&mut self, path: &str, message: &str) {
+    pub(super) fn fault(&mut self, path: &str, message: &str) {
         self.0.push(Fault(format!("{path}: {message}")));
     }
 
-    fn range<T: PartialOrd + Serialize>(&mut self, path: &str, value: T, range: RangeInclusive<T>) {
+    /// Addresses are not listed twice.
+    pub(super) fn listed_once(&mut self, path: &str, addresses: &[SocketAddr]) {
+        for (place, address) in addresses.iter().enumerate() {
+            if address.port() != 0 && addresses[..place].contains(address) {
+                self.fault(&format!("{path}[{place}]"), "the address is listed twice");
+            }
+        }
+    }
+
+    pub(super) fn range<T: PartialOrd + Serialize>(
+        &mut self,
+        path: &str,
+        value: T,
+        range: RangeInclusive<T>,
+    ) {
         if !range.contains(&value) {
             let text = |value: &T| serde_json::to_string(value).unwrap_or_default();
             let (value, low, high) = (text(&value), text(range.start()), text(range.end()));

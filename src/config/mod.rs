@@ -1,9 +1,14 @@
 //! The configuration: sections, defaults, and a reading that lists every fault at once.
 
+mod admin;
 mod check;
 mod reading;
 mod units;
 
+pub use admin::{
+    Admin, AdminToken, DEFAULT_ADMIN_PORT, Scope, Secret, TOKEN_BYTES_LEAST, TOKEN_BYTES_MOST,
+    token_fault,
+};
 pub use check::Fault;
 pub use units::{Bytes, Span};
 
@@ -42,6 +47,8 @@ pub struct Config {
     pub journal: Journal,
     /// The web application's data store; for a private tracker.
     pub storage: Storage,
+    /// The listener for management.
+    pub admin: Admin,
     /// What is logged.
     pub log: Log,
 }
@@ -331,7 +338,8 @@ impl Config {
         }
     }
 
-    /// The whole configuration as JSON, as [`Config::from_json`] reads it.
+    /// The whole configuration as JSON, as [`Config::from_json`] reads it; with its secrets, unless
+    /// it is one [`Config::without_secrets`].
     pub fn to_json(&self) -> String {
         serde_json::to_string_pretty(self).unwrap_or_default()
     }

@@ -88,6 +88,45 @@ fn ranges_and_what_does_not_fit_together() {
             r#"announce.peer_lifetime: "5m" is not between "31m" and "7d""#,
         ),
         (
+            r#"{"admin": {"listen": ["[::1]:80", "[::1]:80"]}}"#,
+            "admin.listen[1]: the address is listed twice",
+        ),
+        (
+            r#"{"admin": {"tokens": [{"name": "a", "scope": "write"}]}}"#,
+            "admin.tokens[0]: needs just one of",
+        ),
+        (
+            r#"{"admin": {"tokens": [{"name": "a", "scope": "write", "token_env": "A",
+                "token_file": "a"}]}}"#,
+            "admin.tokens[0]: needs just one of",
+        ),
+        (
+            r#"{"admin": {"tokens": [{"name": "a", "scope": "read", "token": "fifteen letters"}]}}"#,
+            "admin.tokens[0]: a token has between 16 and 256 bytes",
+        ),
+        (
+            r#"{"admin": {"tokens": [{"name": "a", "scope": "read",
+                "token": "with a space in it"}]}}"#,
+            "admin.tokens[0]: a token is of ASCII letters",
+        ),
+        (
+            r#"{"admin": {"tokens": [{"name": "", "scope": "read", "token_env": "A"}]}}"#,
+            "admin.tokens[0]: needs a name",
+        ),
+        (
+            r#"{"admin": {"tokens": [{"name": "a", "scope": "read", "token_env": "A"},
+                {"name": "a", "scope": "read", "token_env": "B"}]}}"#,
+            "admin.tokens[1]: another token has the same name",
+        ),
+        (
+            r#"{"admin": {"tokens": [{"name": "a", "scope": "all", "token_env": "A"}]}}"#,
+            "admin.tokens[0]: unknown variant `all`",
+        ),
+        (
+            r#"{"admin": {"tokens": [{"name": "a", "scope": "read", "tokn": "A"}]}}"#,
+            "admin.tokens[0]: unknown field `tokn`",
+        ),
+        (
             r#"{"network": {"udp_send_buffer": "1TB"}}"#,
             "network.udp_send_buffer: must be",
         ),
@@ -98,6 +137,23 @@ fn ranges_and_what_does_not_fit_together() {
             "{text}: {found:?}"
         );
     }
+}
+
+#[test]
+fn tokens_are_not_shown() {
+    let text = r#"{"admin": {"tokens": [{"name": "a", "scope": "write",
+        "token": "5ecret-5ecret-5ecret"}]}}"#;
+    let config = Config::from_json(text).expect("a good configuration");
+    assert!(config.admin.is_on() && !Config::default().admin.is_on());
+    assert_eq!(Config::from_json(&config.to_json()).as_ref(), Ok(&config));
+    let shown = config.without_secrets().to_json();
+    for shown in [&shown, &format!("{config:?}")] {
+        assert!(!shown.contains("5ecret") && shown.contains("(hidden)"));
+    }
+    // What is shown cannot be taken for a configuration by mistake.
+    assert!(faults(&shown)[0].starts_with("admin.tokens[0]: a token has"));
+    let number = text.replace(r#""5ecret-5ecret-5ecret""#, "1234567890123456");
+    assert_eq!(faults(&number), ["admin.tokens[0]: must be a string"]);
 }
 
 #[test]

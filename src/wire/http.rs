@@ -113,14 +113,7 @@ fn keeps_alive(headers: &[Header<'_>], http_1_0: bool) -> Result<bool, Malformed
         // Lengths first: most headers are ruled out by theirs.
         match header.name.len() {
             10 if header.name.eq_ignore_ascii_case("connection") => {
-                for option in header.value.split(|&byte| byte == b',') {
-                    let option = option.trim_ascii();
-                    if option.eq_ignore_ascii_case(b"close") {
-                        keep_alive = false;
-                    } else if http_1_0 && option.eq_ignore_ascii_case(b"keep-alive") {
-                        keep_alive = true;
-                    }
-                }
+                keep_alive = after_options(header.value, http_1_0, keep_alive);
             }
             14 if header.name.eq_ignore_ascii_case("content-length")
                 && header.value.iter().any(|byte| *byte != b'0') =>
@@ -136,8 +129,21 @@ fn keeps_alive(headers: &[Header<'_>], http_1_0: bool) -> Result<bool, Malformed
     Ok(keep_alive)
 }
 
+/// Whether the connection stays after a header that may say so.
+pub(super) fn after_options(value: &[u8], http_1_0: bool, mut keep_alive: bool) -> bool {
+    for option in value.split(|&byte| byte == b',') {
+        let option = option.trim_ascii();
+        if option.eq_ignore_ascii_case(b"close") {
+            keep_alive = false;
+        } else if http_1_0 && option.eq_ignore_ascii_case(b"keep-alive") {
+            keep_alive = true;
+        }
+    }
+    keep_alive
+}
+
 /// Splits a request target, in origin or absolute form, into path and query.
-fn split_target(target: &[u8]) -> (&[u8], &[u8]) {
+pub(super) fn split_target(target: &[u8]) -> (&[u8], &[u8]) {
     let target = match strip_scheme(target) {
         Some(rest) => {
             let end = rest.iter().position(|byte| matches!(byte, b'/' | b'?'));

@@ -2,8 +2,9 @@
 //!
 //! Nothing here does I/O, logs or allocates for a view. The two protocols meet in
 //! [`AnnounceRequest`] and [`ScrapeRequest`]: after the parser nobody asks which it was.
-//! Torrent files are read in [`metainfo`].
+//! Torrent files are read in [`metainfo`], requests of the management API in [`api`].
 
+pub mod api;
 pub mod bencode;
 pub mod http;
 pub mod metainfo;

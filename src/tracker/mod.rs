@@ -4,6 +4,7 @@
 //! what differs between question and answer. No sockets here: bytes in, bytes out, and the time as
 //! an argument.
 
+pub mod api;
 pub mod connection_id;
 pub mod http;
 pub mod misses;

@@ -211,7 +211,7 @@ fn value_of<'b>(line: &'b [u8], name: &str) -> Option<&'b [u8]> {
 }
 
 /// What the head of an answer depends on.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Framing {
     /// The body is not sent, only its length.
     pub head_only: bool,

@@ -1,0 +1,440 @@
+//! Bodies of requests, and lines of a sync: JSON objects become edits.
+//!
+//! An object replaces what is there: what it does not say is as of something new. (Options are the
+//! exception: they are changed one by one.) Unknown fields are faults, and so is `null` where it
+//! means nothing.
+
+use super::answer::Answer;
+use super::names::{self, BAD_INFO_HASH};
+use crate::model::{InfoHash, Multipliers, Passkey, TorrentId, UnixTime, UserId};
+use crate::storage::{
+    Client, Edit, EditError, NAME_MAX_BYTES, OptionsEdit, REASON_MAX_BYTES, Token, TorrentEdit,
+    TorrentName, TorrentStatus, UserEdit, UserName,
+};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{DeserializeOwned, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use std::borrow::Cow;
+use std::fmt::Formatter;
+use std::marker::PhantomData;
+
+/// Bytes of the message about a fault in JSON: it may show what was sent.
+const MESSAGE_BYTES_MOST: usize = 200;
+
+/// Seconds between two announces at most, as in the configuration.
+pub(super) const INTERVAL_SECS_MOST: u32 = 86_400;
+
+/// Why an object is no edit.
+pub(super) type Fault = Cow<'static, str>;
+
+/// What is read of an object alone: serde reads a list of values without their names, too.
+struct Object<T>(T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Object<T>, D::Error> {
+        from.deserialize_map(ObjectVisitor(PhantomData)).map(Object)
+    }
+}
+
+struct ObjectVisitor<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectVisitor<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(map))
+    }
+}
+
+/// A field that is there: `null` is a value like others, or a fault.
+fn said<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(from).map(Some)
+}
+
+/// Whether a torrent may be announced.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Status {
+    Registered,
+    Unapproved,
+    Deleted,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct TorrentBody {
+    #[serde(default, deserialize_with = "said")]
+    info_hash: Option<String>,
+    #[serde(default, deserialize_with = "said")]
+    id: Option<u64>,
+    #[serde(default, deserialize_with = "said")]
+    name: Option<String>,
+    #[serde(default, deserialize_with = "said")]
+    status: Option<Status>,
+    #[serde(default, deserialize_with = "said")]
+    reason: Option<String>,
+    #[serde(default, deserialize_with = "said")]
+    up_percent: Option<u16>,
+    #[serde(default, deserialize_with = "said")]
+    down_percent: Option<u16>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct UserBody {
+    #[serde(default, deserialize_with = "said")]
+    id: Option<u64>,
+    #[serde(default, deserialize_with = "said")]
+    passkey: Option<String>,
+    #[serde(default, deserialize_with = "said")]
+    name: Option<String>,
+    #[serde(default, deserialize_with = "said")]
+    enabled: Option<bool>,
+    #[serde(default, deserialize_with = "said")]
+    can_leech: Option<bool>,
+    #[serde(default, deserialize_with = "said")]
+    hide_ip: Option<bool>,
+    #[serde(default, deserialize_with = "said")]
+    slots: Option<Option<u16>>,
+    #[serde(default, deserialize_with = "said")]
+    up_percent: Option<u16>,
+    #[serde(default, deserialize_with = "said")]
+    down_percent: Option<u16>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ClientBody {
+    #[serde(default = "yes")]
+    allow: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct TokenBody {
+    #[serde(default = "even")]
+    up_percent: u16,
+    #[serde(default = "even")]
+    down_percent: u16,
+    #[serde(default)]
+    until: Option<u32>,
+}
+
+fn even() -> u16 {
+    Multipliers::EVEN.up_percent
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct OptionsBody {
+    #[serde(default, deserialize_with = "said")]
+    up_percent: Option<u16>,
+    #[serde(default, deserialize_with = "said")]
+    down_percent: Option<u16>,
+    #[serde(default, deserialize_with = "said")]
+    until: Option<Option<u32>>,
+    #[serde(default, deserialize_with = "said")]
+    interval_secs: Option<Option<u32>>,
+    #[serde(default, deserialize_with = "said")]
+    min_interval_secs: Option<Option<u32>>,
+}
+
+/// A line of a sync: one thing, and all that is said of it.
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+enum Line {
+    Torrent(Object<TorrentBody>),
+    TorrentGone(Object<TorrentGone>),
+    User(Object<UserBody>),
+    UserGone(Object<UserGone>),
+    Client(Object<ClientLine>),
+    ClientGone(Object<ClientGone>),
+    Token(Object<TokenLine>),
+    TokenGone(Object<TokenGone>),
+    Options(Object<OptionsBody>),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TorrentGone {
+    info_hash: String,
+    #[serde(default, deserialize_with = "said")]
+    reason: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct UserGone {
+    #[serde(default, deserialize_with = "said")]
+    id: Option<u64>,
+    #[serde(default, deserialize_with = "said")]
+    passkey: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ClientLine {
+    prefix: String,
+    #[serde(default = "yes")]
+    allow: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ClientGone {
+    prefix: String,
+}
+
+/// 0 is everybody, and every torrent.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TokenLine {
+    user_id: u64,
+    torrent_id: u64,
+    #[serde(default = "even")]
+    up_percent: u16,
+    #[serde(default = "even")]
+    down_percent: u16,
+    #[serde(default)]
+    until: Option<u32>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TokenGone {
+    user_id: u64,
+    torrent_id: u64,
+}
+
+/// Reads JSON that is all of a body or line.
+fn json<T: DeserializeOwned>(text: &[u8]) -> Result<T, Fault> {
+    serde_json::from_slice(text).map_err(|error| {
+        let mut message = error.to_string();
+        let end = (0..=MESSAGE_BYTES_MOST)
+            .rev()
+            .find(|end| message.is_char_boundary(*end));
+        message.truncate(end.unwrap_or_default());
+        message.into()
+    })
+}
+
+fn bad(fault: Fault) -> Answer {
+    Answer::fault(400, &fault)
+}
+
+/// `PUT` of a torrent.
+pub(super) fn torrent(info_hash: InfoHash, body: &[u8]) -> Result<Edit, Answer> {
+    let Object::<TorrentBody>(body) = json(body).map_err(bad)?;
+    if body.info_hash.is_some() {
+        return Err(Answer::fault(400, "the info hash stands in the path"));
+    }
+    body.edit(TorrentName::InfoHash(info_hash)).map_err(bad)
+}
+
+/// `PUT` of a user.
+pub(super) fn user(who: UserName, body: &[u8]) -> Result<Edit, Answer> {
+    let Object::<UserBody>(body) = json(body).map_err(bad)?;
+    let same = match who {
+        UserName::Id(UserId(id)) => body.id.is_none_or(|said| said == id),
+        UserName::Passkey(passkey) => {
+            let mut said = body.passkey.iter();
+            said.all(|said| said.as_bytes() == passkey.as_bytes())
+        }
+    };
+    if !same {
+        return Err(Answer::fault(
+            409,
+            "the body names another user than the path",
+        ));
+    }
+    body.edit(who).map_err(bad)
+}
+
+/// `PUT` of a client.
+pub(super) fn client(prefix: Box<[u8]>, body: &[u8]) -> Result<Edit, Answer> {
+    let Object(ClientBody { allow }) = json(body).map_err(bad)?;
+    Ok(Edit::Client(Client { prefix, allow }))
+}
+
+/// `PUT` of a token.
+pub(super) fn token(
+    (user, torrent): (Option<UserId>, Option<TorrentId>),
+    body: &[u8],
+) -> Result<Edit, Answer> {
+    let Object::<TokenBody>(body) = json(body).map_err(bad)?;
+    Ok(Edit::Token(Token {
+        user,
+        torrent,
+        multipliers: Multipliers {
+            up_percent: body.up_percent,
+            down_percent: body.down_percent,
+        },
+        until: body.until.map(UnixTime),
+    }))
+}
+
+/// `PATCH` of the options.
+pub(super) fn options(body: &[u8]) -> Result<Edit, Answer> {
+    let Object::<OptionsBody>(body) = json(body).map_err(bad)?;
+    body.edit().map_err(bad)
+}
+
+/// A line of a sync.
+pub(super) fn line(text: &[u8]) -> Result<Edit, Fault> {
+    let edit = match json::<Line>(text)? {
+        Line::Torrent(Object(body)) => {
+            let which = match (&body.info_hash, body.id) {
+                (Some(text), _) => TorrentName::InfoHash(info_hash(text)?),
+                (None, Some(id)) => TorrentName::Id(TorrentId(id)),
+                (None, None) => return Err("a torrent is named by info_hash or id".into()),
+            };
+            body.edit(which)?
+        }
+        Line::TorrentGone(Object(gone)) => {
+            let reason = gone.reason.as_deref().map(reason).transpose()?;
+            super::routes::remove_torrent(info_hash(&gone.info_hash)?, reason)
+        }
+        Line::User(Object(body)) => {
+            let who = user_name(body.id, body.passkey.as_deref())?;
+            body.edit(who)?
+        }
+        Line::UserGone(Object(gone)) => {
+            Edit::UserGone(user_name(gone.id, gone.passkey.as_deref())?)
+        }
+        Line::Client(Object(ClientLine { prefix, allow })) => Edit::Client(Client {
+            prefix: decoded(&prefix)?,
+            allow,
+        }),
+        Line::ClientGone(Object(gone)) => Edit::ClientGone(decoded(&gone.prefix)?),
+        Line::Token(Object(line)) => Edit::Token(Token {
+            user: some(line.user_id).map(UserId),
+            torrent: some(line.torrent_id).map(TorrentId),
+            multipliers: Multipliers {
+                up_percent: line.up_percent,
+                down_percent: line.down_percent,
+            },
+            until: line.until.map(UnixTime),
+        }),
+        Line::TokenGone(Object(gone)) => Edit::TokenGone {
+            user: some(gone.user_id).map(UserId),
+            torrent: some(gone.torrent_id).map(TorrentId),
+        },
+        Line::Options(Object(body)) => body.edit()?,
+    };
+    checked(edit)
+}
+
+fn checked(edit: Edit) -> Result<Edit, Fault> {
+    match edit.check() {
+        Ok(()) => Ok(edit),
+        Err(EditError::Invalid(text) | EditError::Conflict(text)) => Err(text.into()),
+        Err(EditError::NotFound) => Err("there is no such thing".into()),
+    }
+}
+
+impl TorrentBody {
+    fn edit(self, which: TorrentName) -> Result<Edit, Fault> {
+        let reason = self.reason.as_deref().map(reason).transpose()?;
+        let status = match (self.status.unwrap_or(Status::Registered), reason) {
+            (Status::Deleted, reason) => TorrentStatus::Deleted(reason.unwrap_or_default()),
+            (_, Some(_)) => return Err("a reason is of a deleted torrent".into()),
+            (Status::Registered, None) => TorrentStatus::Registered,
+            (Status::Unapproved, None) => TorrentStatus::Unapproved,
+        };
+        let mut edit = TorrentEdit {
+            id: self.id.map(TorrentId),
+            name: self.name.as_deref().map(name).transpose()?,
+            status: Some(status),
+            up_percent: self.up_percent,
+            down_percent: self.down_percent,
+            ..TorrentEdit::of(which)
+        };
+        edit.or_defaults();
+        checked(Edit::Torrent(edit))
+    }
+}
+
+impl UserBody {
+    fn edit(self, who: UserName) -> Result<Edit, Fault> {
+        let mut edit = UserEdit {
+            id: self.id.map(UserId),
+            passkey: self.passkey.as_deref().map(passkey).transpose()?,
+            name: self.name.as_deref().map(name).transpose()?,
+            enabled: self.enabled,
+            can_leech: self.can_leech,
+            hide_ip: self.hide_ip,
+            slots: self.slots,
+            up_percent: self.up_percent,
+            down_percent: self.down_percent,
+            ..UserEdit::of(who)
+        };
+        edit.or_defaults();
+        checked(Edit::User(edit))
+    }
+}
+
+impl OptionsBody {
+    fn edit(self) -> Result<Edit, Fault> {
+        let is_in = |interval: Option<Option<u32>>, least: u32| {
+            let given = interval.flatten().unwrap_or(least);
+            (least..=INTERVAL_SECS_MOST).contains(&given)
+        };
+        if !is_in(self.interval_secs, 1) || !is_in(self.min_interval_secs, 0) {
+            return Err("an interval has 1 to 86400 seconds, the least one none at least".into());
+        }
+        Ok(Edit::Options(OptionsEdit {
+            up_percent: self.up_percent,
+            down_percent: self.down_percent,
+            until: self.until.map(|until| until.map(UnixTime)),
+            interval_secs: self.interval_secs,
+            min_interval_secs: self.min_interval_secs,
+        }))
+    }
+}
+
+fn some(number: u64) -> Option<u64> {
+    (number != 0).then_some(number)
+}
+
+fn user_name(id: Option<u64>, text: Option<&str>) -> Result<UserName, Fault> {
+    match (id, text) {
+        (Some(id), _) => Ok(UserName::Id(UserId(id))),
+        (None, Some(text)) => passkey(text).map(UserName::Passkey),
+        (None, None) => Err("a user is named by id or passkey".into()),
+    }
+}
+
+fn info_hash(text: &str) -> Result<InfoHash, Fault> {
+    names::info_hash(text.as_bytes()).ok_or(BAD_INFO_HASH.into())
+}
+
+fn passkey(text: &str) -> Result<Passkey, Fault> {
+    const BAD: &str = "a passkey has 1 to 64 letters, digits, and signs of -._~";
+    names::passkey(text.as_bytes()).ok_or(BAD.into())
+}
+
+fn decoded(prefix: &str) -> Result<Box<[u8]>, Fault> {
+    let decoded = names::decode(prefix.as_bytes()).ok_or("bad percent-encoding of a prefix")?;
+    Ok(decoded.into())
+}
+
+fn name(text: &str) -> Result<Box<str>, Fault> {
+    let is_good = text.len() <= NAME_MAX_BYTES && !text.chars().any(char::is_control);
+    let bad = "a name has at most 255 bytes, no control characters among them";
+    is_good.then(|| text.into()).ok_or(bad.into())
+}
+
+/// A reason for which a torrent is deleted, if it can be one.
+pub(super) fn reason(text: &str) -> Result<Box<str>, &'static str> {
+    let is_good = text.len() <= REASON_MAX_BYTES && !text.chars().any(char::is_control);
+    let bad = "a reason has at most 512 bytes, no control characters among them";
+    is_good.then(|| text.into()).ok_or(bad)
+}

@@ -1,0 +1,308 @@
+//! What a client of the API says on one connection: bytes come in as they will, steps go out.
+
+use super::BODY_BYTES_MOST;
+use super::access::Access;
+use super::answer::{Answer, Framing};
+use super::lines::{Batch, Lines};
+use super::routes::{self, BodyKind, Names, Request, Route};
+use crate::config::Scope;
+use crate::wire::api::{self, Body, BodyLength, Head, Method, Status};
+
+/// One side of a connection: that of the client.
+#[derive(Debug, Default)]
+pub struct Conversation {
+    phase: Phase,
+}
+
+#[derive(Debug, Default)]
+enum Phase {
+    /// A request is to come.
+    #[default]
+    Head,
+    /// A body is to come, of which some has.
+    Body(Box<Pending>),
+    /// Lines are to come.
+    Lines(Box<(Framing, Body, Lines)>),
+    /// Nothing more is read.
+    Over,
+}
+
+#[derive(Debug)]
+struct Pending {
+    route: &'static Route,
+    framing: Framing,
+    /// Path and query: the names in it are looked for again.
+    path: Vec<u8>,
+    query: Vec<u8>,
+    body: Body,
+    taken: Vec<u8>,
+}
+
+/// What follows from what a client has said.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Nothing yet: more bytes are needed.
+    Hungry,
+    /// The client waits for the word that its body is welcome.
+    Welcome,
+    /// A whole request.
+    Request(Framing, Request),
+    /// A request that is not served.
+    Refused(Framing, Answer),
+    /// A request of one who has no token, or a wrong one, which is to be answered late.
+    Stranger(Framing, Answer),
+    /// A sync begins; whether the client waits for the word, too.
+    Sync(Framing, bool),
+    /// Lines of a sync.
+    Lines(Batch),
+}
+
+impl Conversation {
+    /// Reads on in what has come in; returns how many bytes were used, and what follows. To be
+    /// called again with what is left, until it is hungry.
+    pub fn read(&mut self, input: &[u8], access: &Access) -> (usize, Step) {
+        match std::mem::replace(&mut self.phase, Phase::Over) {
+            Phase::Head => self.read_head(input, access),
+            Phase::Body(pending) => self.read_body(pending, input),
+            Phase::Lines(sync) => self.read_lines(sync, input),
+            Phase::Over => (input.len(), Step::Hungry),
+        }
+    }
+
+    /// Reads nothing more.
+    pub fn end(&mut self) {
+        self.phase = Phase::Over;
+    }
+
+    /// Whether no request has begun.
+    pub fn is_idle(&self) -> bool {
+        matches!(self.phase, Phase::Head)
+    }
+
+    /// Whether nothing more is read: the connection ends once all is answered.
+    pub fn is_over(&self) -> bool {
+        matches!(self.phase, Phase::Over)
+    }
+
+    /// Whether lines of a sync are to come.
+    pub fn is_sync(&self) -> bool {
+        matches!(self.phase, Phase::Lines(_))
+    }
+
+    /// Bytes that are kept of what has come in.
+    pub fn kept(&self) -> usize {
+        match &self.phase {
+            Phase::Head | Phase::Over => 0,
+            Phase::Body(pending) => pending.taken.len(),
+            Phase::Lines(sync) => sync.2.kept(),
+        }
+    }
+
+    fn read_head(&mut self, input: &[u8], access: &Access) -> (usize, Step) {
+        if input.is_empty() {
+            self.phase = Phase::Head;
+            return (0, Step::Hungry);
+        }
+        let (head, consumed) = match api::parse(input) {
+            Ok(Status::Complete { head, consumed }) => (head, consumed),
+            Ok(Status::Partial) => {
+                self.phase = Phase::Head;
+                return (0, Step::Hungry);
+            }
+            // What follows cannot be told from the rest of this.
+            Err(malformed) => {
+                let step = Step::Refused(Framing::LAST, malformed.into());
+                return (input.len(), step);
+            }
+        };
+        (consumed, self.begin(&head, access))
+    }
+
+    /// A head is there: decides whether the body, if there is one, is of interest.
+    fn begin(&mut self, head: &Head<'_>, access: &Access) -> Step {
+        let body = Body::new(head.body);
+        let mut framing = Framing {
+            head_only: head.method == Method::Head,
+            keep_alive: head.keep_alive,
+            http_1_0: head.http_1_0,
+        };
+        let given = head.token.and_then(|token| access.scope(token));
+        let Some(scope) = given else {
+            let text = match head.token {
+                Some(_) => "the token is wrong",
+                None => "a bearer token is required",
+            };
+            return Step::Stranger(last(framing), Answer::fault(401, text));
+        };
+        match admit(head, body, scope) {
+            Ok((route, names)) => self.admitted(head, body, framing, route, names),
+            Err(answer) => {
+                // A body that nobody reads would be taken for the next request.
+                framing.keep_alive &= body.is_whole();
+                self.go_on(framing);
+                Step::Refused(framing, answer)
+            }
+        }
+    }
+
+    fn admitted(
+        &mut self,
+        head: &Head<'_>,
+        body: Body,
+        framing: Framing,
+        route: &'static Route,
+        names: Names<'_>,
+    ) -> Step {
+        match route.operation.body() {
+            BodyKind::Nothing => {
+                self.go_on(framing);
+                step(framing, route.operation.read(names, head.query, &[]))
+            }
+            BodyKind::Json => {
+                self.phase = Phase::Body(Box::new(Pending {
+                    route,
+                    framing,
+                    path: head.path.to_vec(),
+                    query: head.query.to_vec(),
+                    body,
+                    taken: Vec::new(),
+                }));
+                match head.expects_continue {
+                    true => Step::Welcome,
+                    false => Step::Hungry,
+                }
+            }
+            BodyKind::Lines => {
+                self.phase = Phase::Lines(Box::new((framing, body, Lines::default())));
+                Step::Sync(framing, head.expects_continue)
+            }
+        }
+    }
+
+    fn read_body(&mut self, mut pending: Box<Pending>, input: &[u8]) -> (usize, Step) {
+        let mut used = 0;
+        while !pending.body.is_whole() {
+            let piece = match pending.body.read(&input[used..]) {
+                Ok(piece) => piece,
+                Err(malformed) => {
+                    let step = Step::Refused(last(pending.framing), malformed.into());
+                    return (input.len(), step);
+                }
+            };
+            if pending.taken.len() + piece.bytes.len() > BODY_BYTES_MOST {
+                let step = Step::Refused(last(pending.framing), too_large());
+                return (input.len(), step);
+            }
+            pending.taken.extend_from_slice(piece.bytes);
+            used += piece.consumed;
+            if piece.consumed == 0 {
+                self.phase = Phase::Body(pending);
+                return (used, Step::Hungry);
+            }
+        }
+        self.go_on(pending.framing);
+        let result = pending.request();
+        (used, step(pending.framing, result))
+    }
+
+    fn read_lines(&mut self, mut sync: Box<(Framing, Body, Lines)>, input: &[u8]) -> (usize, Step) {
+        let (framing, body, lines) = &mut *sync;
+        let mut batch = Batch::default();
+        let mut used = 0;
+        while !body.is_whole() {
+            let piece = match body.read(&input[used..]) {
+                Ok(piece) => piece,
+                Err(malformed) => {
+                    let step = Step::Refused(last(*framing), malformed.into());
+                    return (input.len(), step);
+                }
+            };
+            lines.take(piece.bytes, &mut batch);
+            used += piece.consumed;
+            if piece.consumed == 0 {
+                self.phase = Phase::Lines(sync);
+                return match batch.lines {
+                    0 => (used, Step::Hungry),
+                    _ => (used, Step::Lines(batch)),
+                };
+            }
+        }
+        lines.end(&mut batch);
+        self.go_on(*framing);
+        (used, Step::Lines(batch))
+    }
+
+    /// Another request may follow, unless this was the last.
+    fn go_on(&mut self, framing: Framing) {
+        self.phase = match framing.keep_alive {
+            true => Phase::Head,
+            false => Phase::Over,
+        };
+    }
+}
+
+fn step(framing: Framing, result: Result<Request, Answer>) -> Step {
+    match result {
+        Ok(request) => Step::Request(framing, request),
+        Err(answer) => Step::Refused(framing, answer),
+    }
+}
+
+fn last(framing: Framing) -> Framing {
+    Framing {
+        keep_alive: false,
+        ..framing
+    }
+}
+
+fn too_large() -> Answer {
+    Answer::fault(413, "a body has at most 64 KiB")
+}
+
+/// Whether a head with this body is served to one who may do this much.
+fn admit<'b>(
+    head: &Head<'b>,
+    body: Body,
+    scope: Scope,
+) -> Result<(&'static Route, Names<'b>), Answer> {
+    let found = routes::find(head.method, head.path)?;
+    if found.0.scope() > scope {
+        return Err(Answer::fault(403, "the token does not allow changes"));
+    }
+    let kind = found.0.operation.body();
+    if kind == BodyKind::Nothing {
+        return match body.is_whole() {
+            true => Ok(found),
+            false => Err(Answer::fault(400, "nothing is to be sent here")),
+        };
+    }
+    match head.body {
+        BodyLength::Unsaid => Err(Answer::fault(411, "a body is needed, and its length")),
+        BodyLength::Bytes(0) => Err(Answer::fault(400, "a body is needed")),
+        BodyLength::Bytes(length) if kind == BodyKind::Json && length > BODY_BYTES_MOST as u64 => {
+            Err(too_large())
+        }
+        _ => {
+            let is_right = |given: &[u8]| given.eq_ignore_ascii_case(kind.media_type().as_bytes());
+            match head.media_type.is_some_and(is_right) {
+                true => Ok(found),
+                false => {
+                    let text = format!("Content-Type must be {}", kind.media_type());
+                    Err(Answer::fault(415, &text))
+                }
+            }
+        }
+    }
+}
+
+impl Pending {
+    fn request(&self) -> Result<Request, Answer> {
+        let method = self.route.method;
+        let (route, names) = routes::find(method, &self.path)?;
+        route.operation.read(names, &self.query, &self.taken)
+    }
+}
+
+#[cfg(test)]
+#[path = "conversation_tests.rs"]
+mod tests;

@@ -1,0 +1,250 @@
+//! What is told of users, torrents and others. Passkeys never are: the registry has none.
+
+use super::answer::Answer;
+use super::names;
+use super::routes::Question;
+use crate::model::{Counts, Endpoint, InfoHash, TorrentId, UserId};
+use crate::storage::{Global, Token, UserName};
+use crate::tracker::registry::{Registry, Standing, TorrentRecord, UserRecord};
+use crate::tracker::sessions::Listed;
+use serde::Serialize;
+
+/// Where to look for what is asked.
+#[derive(Clone, Copy, Debug)]
+pub struct Shown<'r> {
+    /// The directory as it is now.
+    pub registry: &'r Registry,
+    /// What the torrent's swarm amounts to, where it is about one.
+    pub counts: Counts,
+    /// Seconds between two announces, and before which a client must not announce again, where
+    /// the options do not say.
+    pub intervals: (u32, u32),
+}
+
+#[derive(Serialize)]
+struct ShownTorrent<'r> {
+    info_hash: String,
+    id: u64,
+    status: &'static str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    reason: &'r str,
+    up_percent: u16,
+    down_percent: u16,
+    snatches: u32,
+    seeders: u32,
+    leechers: u32,
+}
+
+#[derive(Serialize)]
+struct ShownUser {
+    id: u64,
+    enabled: bool,
+    can_leech: bool,
+    hide_ip: bool,
+    slots: Option<u16>,
+    up_percent: u16,
+    down_percent: u16,
+}
+
+#[derive(Serialize)]
+struct ShownClient {
+    prefix: String,
+    allow: bool,
+}
+
+#[derive(Serialize)]
+struct ShownToken {
+    user_id: u64,
+    torrent_id: u64,
+    up_percent: u16,
+    down_percent: u16,
+    until: Option<u32>,
+}
+
+#[derive(Serialize)]
+struct ShownOptions {
+    up_percent: u16,
+    down_percent: u16,
+    until: Option<u32>,
+    interval_secs: u32,
+    min_interval_secs: u32,
+}
+
+/// A client on a torrent.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct ShownPeer {
+    #[serde(flatten)]
+    session: Option<ShownSession>,
+    /// One of each family at most; none where the user hides them.
+    addresses: Vec<String>,
+}
+
+/// What only a private tracker knows of a client.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+struct ShownSession {
+    user_id: u64,
+    torrent_id: u64,
+    /// Percent-encoded.
+    peer_id: String,
+    leeching: bool,
+    silent_secs: u32,
+}
+
+impl ShownPeer {
+    /// A peer of a public tracker.
+    pub fn of_public(endpoint: Endpoint) -> ShownPeer {
+        ShownPeer {
+            session: None,
+            addresses: vec![endpoint.socket_addr().to_string()],
+        }
+    }
+
+    /// A client of a user.
+    pub fn of_session(session: &Listed, is_hidden: bool) -> ShownPeer {
+        let endpoints = session.endpoints.iter().flatten();
+        let shown = endpoints.filter(|_| !is_hidden);
+        ShownPeer {
+            session: Some(ShownSession {
+                user_id: session.user.0,
+                torrent_id: session.torrent.0,
+                peer_id: names::encode(&session.peer_id.0),
+                leeching: session.leeching,
+                silent_secs: session.silent_secs,
+            }),
+            addresses: shown
+                .map(|endpoint| endpoint.socket_addr().to_string())
+                .collect(),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct ShownPeers<'p> {
+    peers: &'p [ShownPeer],
+}
+
+/// The answer that lists clients.
+pub fn peers(peers: &[ShownPeer]) -> Answer {
+    Answer::new(200, &ShownPeers { peers })
+}
+
+#[derive(Serialize)]
+struct ShownPushed {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<u64>,
+    created: bool,
+    stored: &'static str,
+}
+
+/// The answer to a change that has been made.
+pub fn pushed(id: Option<u64>, created: bool, held: bool) -> Answer {
+    let status = if created { 201 } else { 200 };
+    let stored = if held { "held" } else { "written" };
+    Answer::new(
+        status,
+        &ShownPushed {
+            id,
+            created,
+            stored,
+        },
+    )
+}
+
+impl Shown<'_> {
+    /// The answer to a question about the directory; `None` where it is about something else.
+    pub fn answer(&self, question: &Question) -> Option<Answer> {
+        let registry = self.registry;
+        Some(match question {
+            Question::Torrent(info_hash) => {
+                let torrent = registry.torrent(info_hash);
+                found(torrent.map(|torrent| self.torrent(*info_hash, &torrent)))
+            }
+            Question::User(who) => found(user(registry, who).as_ref().map(show_user)),
+            Question::Client(prefix) => {
+                let said = registry.client(prefix);
+                found(said.map(|allow| ShownClient {
+                    prefix: names::encode(prefix),
+                    allow,
+                }))
+            }
+            Question::Token((user, torrent)) => {
+                let token = registry.token(*user, *torrent);
+                found(token.as_ref().map(show_token))
+            }
+            Question::Options => Answer::new(200, &self.options()),
+            Question::TorrentPeers(_)
+            | Question::UserPeers(_)
+            | Question::Stats
+            | Question::Document => return None,
+        })
+    }
+
+    fn torrent(&self, info_hash: InfoHash, torrent: &TorrentRecord) -> ShownTorrent<'_> {
+        ShownTorrent {
+            info_hash: format!("{info_hash:?}"),
+            id: torrent.id.0,
+            status: match torrent.standing {
+                Standing::Registered => "registered",
+                Standing::Unapproved => "unapproved",
+                Standing::Deleted => "deleted",
+            },
+            reason: self.registry.reason(torrent.id),
+            up_percent: torrent.multipliers.up_percent,
+            down_percent: torrent.multipliers.down_percent,
+            snatches: torrent.snatches,
+            seeders: self.counts.seeders,
+            leechers: self.counts.leechers,
+        }
+    }
+
+    fn options(&self) -> ShownOptions {
+        let global: &Global = self.registry.global();
+        let (interval_secs, min_interval_secs) = self.intervals;
+        ShownOptions {
+            up_percent: global.multipliers.up_percent,
+            down_percent: global.multipliers.down_percent,
+            until: global.until.map(|until| until.0),
+            interval_secs: global.interval_secs.unwrap_or(interval_secs),
+            min_interval_secs: global.min_interval_secs.unwrap_or(min_interval_secs),
+        }
+    }
+}
+
+fn found(shown: Option<impl Serialize>) -> Answer {
+    match shown {
+        Some(shown) => Answer::new(200, &shown),
+        None => Answer::not_found(),
+    }
+}
+
+/// The user of this name.
+pub fn user(registry: &Registry, who: &UserName) -> Option<UserRecord> {
+    match who {
+        UserName::Id(id) => registry.user_by_id(*id),
+        UserName::Passkey(passkey) => registry.user(passkey),
+    }
+}
+
+fn show_user(user: &UserRecord) -> ShownUser {
+    ShownUser {
+        id: user.id.0,
+        enabled: user.enabled,
+        can_leech: user.can_leech,
+        hide_ip: user.hide_ip,
+        slots: user.slots,
+        up_percent: user.multipliers.up_percent,
+        down_percent: user.multipliers.down_percent,
+    }
+}
+
+fn show_token(token: &Token) -> ShownToken {
+    let number = |user: Option<UserId>| user.map_or(0, |user| user.0);
+    let torrent = |torrent: Option<TorrentId>| torrent.map_or(0, |torrent| torrent.0);
+    ShownToken {
+        user_id: number(token.user),
+        torrent_id: torrent(token.torrent),
+        up_percent: token.multipliers.up_percent,
+        down_percent: token.multipliers.down_percent,
+        until: token.until.map(|until| until.0),
+    }
+}

@@ -75,6 +75,13 @@ impl Books {
         self.in_flight.as_ref()
     }
 
+    /// The position up to which everything has been committed.
+    pub fn committed_to(&self) -> u64 {
+        self.in_flight
+            .as_ref()
+            .map_or(self.from, |batch| batch.from)
+    }
+
     /// Notes that the batch up to a position has been committed.
     pub fn committed(&mut self, to: u64) {
         self.in_flight.take_if(|batch| batch.to == to);

@@ -5,12 +5,16 @@ use super::StartError;
 use crate::config::Network;
 use crate::sys;
 use log::{debug, warn};
+use mio::net::TcpListener;
 use socket2::{Domain, SockRef, Socket, Type};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 
 /// Addresses of a host that get a UDP socket of their own; each takes some 16 KiB a worker.
 const MAX_OWN_ADDRESSES: usize = 8;
+
+/// Connections of the management API that may wait to be accepted.
+const ADMIN_BACKLOG: u32 = 256;
 
 /// What listens on an address.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -19,6 +23,8 @@ pub enum Protocol {
     Udp,
     /// BEP 3.
     Http,
+    /// The management API.
+    Admin,
 }
 
 impl std::fmt::Display for Protocol {
@@ -26,6 +32,7 @@ impl std::fmt::Display for Protocol {
         f.write_str(match self {
             Protocol::Udp => "udp",
             Protocol::Http => "http",
+            Protocol::Admin => "admin",
         })
     }
 }
@@ -37,7 +44,7 @@ pub(super) enum Bind {
         /// It has many addresses, and tells with each datagram which was asked.
         wildcard: bool,
     },
-    Http(mio::net::TcpListener),
+    Http(TcpListener),
 }
 
 /// An address and the sockets of it for each worker.
@@ -78,6 +85,21 @@ pub(super) fn all(network: &Network, workers: usize) -> Result<Vec<Bound>, Start
     }
 }
 
+/// Binds an address of the management API, which one thread serves.
+pub(super) fn admin(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
+    let bind = || {
+        let socket = open(Protocol::Admin, address)?;
+        socket.bind(&address.into())?;
+        let address = socket.local_addr()?.as_socket().unwrap_or(address);
+        Ok((listener(socket, ADMIN_BACKLOG)?, address))
+    };
+    bind().map_err(|error| StartError::Bind {
+        protocol: Protocol::Admin,
+        address,
+        error,
+    })
+}
+
 fn one(
     network: &Network,
     protocol: Protocol,
@@ -111,7 +133,9 @@ fn one(
                 );
                 sockets
             }
-            Protocol::Http => vec![http(network, socket)?],
+            Protocol::Http | Protocol::Admin => {
+                vec![Bind::Http(listener(socket, network.backlog)?)]
+            }
         });
     }
     if let ([only], true) = (&sockets[..], shared) {
@@ -136,7 +160,7 @@ fn end_sharing(sockets: &[Bind]) -> io::Result<()> {
 fn open(protocol: Protocol, address: SocketAddr) -> io::Result<Socket> {
     let kind = match protocol {
         Protocol::Udp => Type::DGRAM,
-        Protocol::Http => Type::STREAM,
+        Protocol::Http | Protocol::Admin => Type::STREAM,
     };
     let socket = Socket::new(
         Domain::for_address(address),
@@ -147,7 +171,7 @@ fn open(protocol: Protocol, address: SocketAddr) -> io::Result<Socket> {
         // IPv4 has a socket of its own.
         socket.set_only_v6(true)?;
     }
-    if protocol == Protocol::Http {
+    if protocol != Protocol::Udp {
         // Connections of the process before this one may still be closing.
         socket.set_reuse_address(true)?;
     }
@@ -207,9 +231,9 @@ fn udp(network: &Network, socket: Socket, address: SocketAddr) -> io::Result<Bin
     })
 }
 
-fn http(network: &Network, socket: Socket) -> io::Result<Bind> {
+fn listener(socket: Socket, backlog: u32) -> io::Result<TcpListener> {
     // Connections inherit it: an answer is one write and need not wait for another.
     socket.set_tcp_nodelay(true)?;
-    socket.listen(i32::try_from(network.backlog).unwrap_or(i32::MAX))?;
-    Ok(Bind::Http(mio::net::TcpListener::from_std(socket.into())))
+    socket.listen(i32::try_from(backlog).unwrap_or(i32::MAX))?;
+    Ok(TcpListener::from_std(socket.into()))
 }

@@ -1,6 +1,7 @@
 //! Threads, sockets and time: the only floor that has them.
 
 mod accept;
+mod admin;
 mod bind;
 mod clock;
 mod connection;
@@ -22,9 +23,11 @@ use crate::storage::StorageError;
 use crate::sys;
 use crate::tracker::Settings;
 use crate::tracker::connection_id::ConnectionIds;
+use admin::{Admin, Inquiry, WorkerCounters};
 use bind::Bound;
 use clock::Clock;
 use log::info;
+use mio::net::TcpListener;
 use private::Private;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
@@ -79,6 +82,13 @@ pub enum StartError {
         /// Why.
         error: std::io::Error,
     },
+    /// A token of the management API cannot be had, or is none.
+    Token {
+        /// Whose it is.
+        name: String,
+        /// Why.
+        error: String,
+    },
     /// The system refuses something every tracker needs.
     System {
         /// What was asked of it.
@@ -120,6 +130,9 @@ impl std::fmt::Display for StartError {
                 write!(f, "journal: cannot use {}: {error}", path.display())
             }
             StartError::Storage(error) => error.fmt(f),
+            StartError::Token { name, error } => {
+                write!(f, "admin.tokens: the token of {name:?}: {error}")
+            }
             StartError::System { what, error } => write!(f, "cannot {what}: {error}"),
         }
     }
@@ -150,6 +163,7 @@ pub struct Server {
     workers: Vec<JoinHandle<worker::Served>>,
     timer: Timer,
     private: Option<Private>,
+    admin: Option<Admin>,
 }
 
 impl Server {
@@ -158,6 +172,7 @@ impl Server {
         let workers = workers(config);
         let clock = Clock::start();
         let mut bound = bind::all(&config.network, workers)?;
+        let admin = bind_admin(config)?;
         let cache: Arc<dyn Driver> = Arc::from(drivers.open_cache(config, workers, random()?)?);
         let full_scrape = Arc::default();
         let mut timer =
@@ -174,11 +189,11 @@ impl Server {
             network: config.network.clone(),
             full_scrape,
             max_connections: max_connections(config, workers),
+            counters: (0..workers).map(|_| WorkerCounters::default()).collect(),
         });
-        let addresses = bound
-            .iter()
-            .map(|bound| (bound.protocol, bound.address))
-            .collect();
+        let addresses = bound.iter().map(|bound| (bound.protocol, bound.address));
+        let of_admin = admin.iter().map(|(_, address)| (Protocol::Admin, *address));
+        let addresses = addresses.chain(of_admin).collect();
         let mut server = Server {
             addresses,
             shared,
@@ -186,9 +201,11 @@ impl Server {
             workers: Vec::new(),
             timer,
             private,
+            admin: None,
         };
         let started = (0..workers).try_for_each(|_| server.start_worker(&*cache, &mut bound));
         let started = started.and_then(|()| server.timer.start());
+        let started = started.and_then(|()| server.start_admin(config, &cache, admin));
         if let Err(error) = started {
             server.stop();
             return Err(error);
@@ -214,15 +231,40 @@ impl Server {
         let seed = u64::from_le_bytes(random()?);
         let shared = Arc::clone(&self.shared);
         let private = self.private.as_ref().map(Private::shared);
-        let (worker, waker) =
-            Worker::new(shared, cache, private, sockets, seed).map_err(system("poll sockets"))?;
+        let number = self.workers.len();
+        let (worker, waker) = Worker::new(shared, cache, private, sockets, (number, seed))
+            .map_err(system("poll sockets"))?;
         let thread = std::thread::Builder::new()
-            .name(format!("worker {}", self.workers.len()))
+            .name(format!("worker {number}"))
             .stack_size(WORKER_STACK_BYTES)
             .spawn(move || worker.run())
             .map_err(system("start a worker thread"))?;
         self.wakers.push(Arc::new(waker));
         self.workers.push(thread);
+        Ok(())
+    }
+
+    /// Starts the listener for management, if it has sockets.
+    fn start_admin(
+        &mut self,
+        config: &Config,
+        cache: &Arc<dyn Driver>,
+        listeners: Vec<(TcpListener, SocketAddr)>,
+    ) -> Result<(), StartError> {
+        if listeners.is_empty() {
+            return Ok(());
+        }
+        let handle = cache.open(u64::from_le_bytes(random()?));
+        let handle = handle.map_err(StartError::Cache)?;
+        let inquiry = Inquiry::new(
+            config,
+            self.shared.clock,
+            (Arc::clone(cache), handle),
+            Arc::clone(&self.shared.counters),
+            self.private.as_ref().map(Private::view),
+        );
+        let listeners = listeners.into_iter().map(|(listener, _)| listener);
+        self.admin = Some(Admin::start(&config.admin, listeners.collect(), inquiry)?);
         Ok(())
     }
 
@@ -239,6 +281,10 @@ impl Server {
 
     /// Takes no more requests, sends what is owed, saves what is to be kept, and ends the threads.
     pub fn stop(self) {
+        // What has been pushed is answered while there is somebody to make it.
+        if let Some(admin) = self.admin {
+            admin.stop();
+        }
         self.shared.stopping.store(true, Ordering::Release);
         for waker in &self.wakers {
             // A worker that cannot be woken wakes within a second by itself.
@@ -256,6 +302,12 @@ impl Server {
     }
 }
 
+/// Sockets of the listener for management; none where there is to be none.
+fn bind_admin(config: &Config) -> Result<Vec<(TcpListener, SocketAddr)>, StartError> {
+    let listen = config.admin.listen.iter().filter(|_| config.admin.is_on());
+    listen.map(|address| bind::admin(*address)).collect()
+}
+
 fn workers(config: &Config) -> usize {
     match config.network.workers {
         0 => std::thread::available_parallelism().map_or(1, usize::from),
@@ -266,7 +318,11 @@ fn workers(config: &Config) -> usize {
 /// HTTP connections each worker may have.
 fn max_connections(config: &Config, workers: usize) -> usize {
     let descriptors = sys::raise_descriptor_limit();
-    let reserved = DESCRIPTORS_PER_WORKER * workers as u64 + 16;
+    let of_admin = match config.admin.is_on() {
+        true => u64::from(config.admin.max_connections),
+        false => 0,
+    };
+    let reserved = DESCRIPTORS_PER_WORKER * workers as u64 + of_admin + 16;
     let possible = descriptors.saturating_sub(reserved).max(1);
     let wanted = match config.network.max_connections {
         0 => possible,

@@ -9,6 +9,7 @@
 //! settle             connections are closed, or polled for what they wait for
 //! ```
 
+use super::admin::{Worked, WorkerCounters};
 use super::bind::Bind;
 use super::clock::{Clock, wall_secs};
 use super::tcp::Http;
@@ -43,6 +44,8 @@ pub(super) struct Shared {
     pub(super) full_scrape: FullScrape,
     /// HTTP connections of one worker.
     pub(super) max_connections: usize,
+    /// What each worker has done, for those who look.
+    pub(super) counters: Arc<[WorkerCounters]>,
 }
 
 /// A body that connections go on sending while the next one is made.
@@ -78,6 +81,8 @@ pub(super) struct Worker {
     listeners: usize,
     http: Http,
     served: Served,
+    /// Its place among the workers.
+    number: usize,
     cache_down: bool,
     journal_down: bool,
 }
@@ -89,7 +94,7 @@ impl Worker {
         cache: Box<dyn Cache>,
         private: Option<&PrivateShared>,
         sockets: Vec<Bind>,
-        seed: u64,
+        (number, seed): (usize, u64),
     ) -> io::Result<(Worker, Waker)> {
         let poll = Poll::new()?;
         let waker = Waker::new(poll.registry(), WAKER)?;
@@ -126,6 +131,7 @@ impl Worker {
             listeners: listeners_len,
             http,
             served: Served::default(),
+            number,
             cache_down: false,
             journal_down: false,
         };
@@ -164,6 +170,18 @@ impl Worker {
         self.answer(now);
         self.http.settle(self.poll.registry(), now);
         self.http.check_deadlines(now);
+        self.count();
+    }
+
+    /// Tells those who look how far it has come.
+    fn count(&self) {
+        if let Some(counters) = self.shared.counters.get(self.number) {
+            counters.set(Worked {
+                udp_answers: self.served.udp,
+                http_answers: self.served.http,
+                http_connections: self.http.connections.len() as u64,
+            });
+        }
     }
 
     /// How long the poll may sleep: not while something is left over, not past the next second

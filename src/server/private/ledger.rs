@@ -1,6 +1,7 @@
 //! The thread that follows the journal and keeps the books.
 
 use super::exchange::Exchange;
+use super::progress::Progress;
 use crate::account::books::Books;
 use crate::account::checkpoint;
 use crate::account::journal::{Entry, Journal, Reader};
@@ -31,6 +32,7 @@ pub(super) struct Work {
     pub(super) journal: Arc<Journal>,
     pub(super) books: Books,
     pub(super) exchange: Arc<Exchange>,
+    pub(super) progress: Arc<Progress>,
     pub(super) stopping: Arc<AtomicBool>,
     pub(super) flush_interval: Duration,
     pub(super) sync_interval: Duration,
@@ -88,6 +90,9 @@ impl Work {
         if let Some(to) = self.exchange.take_committed() {
             self.books.committed(to);
         }
+        let books = &self.books;
+        self.progress
+            .set_positions(books.applied(), books.committed_to());
         let now = Instant::now();
         if now - duties.synced >= self.sync_interval {
             duties.synced = now;

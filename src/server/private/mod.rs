@@ -5,8 +5,10 @@
 mod authority;
 mod exchange;
 mod ledger;
+mod progress;
 mod start;
 mod storage;
 
 pub use authority::{Answers, Authority, LISTED_MOST, PushError, Pushed, Stored};
+pub(super) use progress::Progress;
 pub(super) use start::Private;

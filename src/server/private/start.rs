@@ -3,6 +3,7 @@
 use super::authority::{self, Authority, Ender, Held, HeldFile, Pacing};
 use super::exchange::Exchange;
 use super::ledger::{self, CHECKPOINT_FILE};
+use super::progress::Progress;
 use super::storage::{self, DIRECTORY_FILE, First};
 use crate::account::blocks::BlockError;
 use crate::account::books::Books;
@@ -12,6 +13,7 @@ use crate::account::ledger::Rules;
 use crate::cache::Driver;
 use crate::config::{Config, Mode};
 use crate::drivers::Drivers;
+use crate::server::admin::PrivateView;
 use crate::server::clock::Clock;
 use crate::server::{StartError, random, system};
 use crate::tracker::PrivateShared;
@@ -41,6 +43,7 @@ const STOP_PATIENCE: Duration = Duration::from_secs(5);
 pub(in crate::server) struct Private {
     shared: PrivateShared,
     authority: Arc<Authority>,
+    progress: Arc<Progress>,
     stop_ledger: Arc<AtomicBool>,
     stop_storage: Arc<AtomicBool>,
     ledger: JoinHandle<()>,
@@ -114,12 +117,14 @@ impl Private {
         ));
         let misses = Arc::new(Misses::new(random()?));
         let exchange = Arc::<Exchange>::default();
+        let progress = Arc::<Progress>::default();
         let wakers = Arc::<OnceLock<Vec<Arc<mio::Waker>>>>::default();
         let [stop_ledger, stop_storage] = <[Arc<AtomicBool>; 2]>::default();
         let ledger = ledger::Work {
             journal: Arc::clone(&journal),
             books,
             exchange: Arc::clone(&exchange),
+            progress: Arc::clone(&progress),
             stopping: Arc::clone(&stop_ledger),
             flush_interval: seconds(config.storage.flush_interval.0),
             sync_interval: seconds(config.journal.sync_interval.0),
@@ -134,6 +139,7 @@ impl Private {
             published: Arc::clone(&published),
             misses: Arc::clone(&misses),
             exchange: Arc::clone(&exchange),
+            progress: Arc::clone(&progress),
             writer: journal.writer().to_owned(),
             stopping: Arc::clone(&stop_storage),
             wake: Box::new(move || {
@@ -156,6 +162,7 @@ impl Private {
                 journal,
             },
             authority,
+            progress,
             stop_ledger,
             stop_storage,
             ledger,
@@ -199,6 +206,15 @@ impl Private {
     /// What workers share.
     pub(in crate::server) fn shared(&self) -> &PrivateShared {
         &self.shared
+    }
+
+    /// What can be looked at.
+    pub(in crate::server) fn view(&self) -> PrivateView {
+        PrivateView {
+            authority: Arc::clone(&self.authority),
+            journal: Arc::clone(&self.shared.journal),
+            progress: Arc::clone(&self.progress),
+        }
     }
 
     /// Who decides what the directory is.

@@ -4,10 +4,11 @@
 
 use super::authority::Authority;
 use super::exchange::Exchange;
+use super::progress::Progress;
 use crate::account::committer::{Committer, Note, Outcome};
 use crate::config::Config;
 use crate::drivers::OpenStorage;
-use crate::server::clock::Clock;
+use crate::server::clock::{Clock, wall_secs};
 use crate::server::files;
 use crate::storage::{
     Change, Commit, Cursor, Edit, EditError, Placed, Storage, StorageError, Wanted,
@@ -56,6 +57,7 @@ pub(super) struct Work {
     pub(super) published: Arc<Published>,
     pub(super) misses: Arc<Misses>,
     pub(super) exchange: Arc<Exchange>,
+    pub(super) progress: Arc<Progress>,
     pub(super) writer: String,
     pub(super) stopping: Arc<AtomicBool>,
     /// Wakes the workers, so that none holds on to an old directory.
@@ -344,6 +346,7 @@ impl Work {
         match result {
             Ok(()) => {
                 if let Some(since) = duties.down_since.take() {
+                    self.progress.set_away(None);
                     info!("storage: back after {} s", (now - since).as_secs());
                 }
                 duties.pause = RETRY[0];
@@ -352,6 +355,7 @@ impl Work {
                 if duties.down_since.is_none() {
                     error!("{error}; announces go on, totals are kept until it works again");
                     duties.down_since = Some(now);
+                    self.progress.set_away(Some(wall_secs()));
                 }
                 duties.retry_at = now + duties.pause;
                 duties.pause = (duties.pause * 2).min(RETRY[1]);

@@ -1,0 +1,167 @@
+//! Answers to be: each request of a connection has a place among them until it is answered.
+
+use crate::server::private::{Answers, PushError, Pushed, Stored};
+use crate::tracker::api::{Answer, Batch, Faults, Framing, Question, Tally, pushed};
+use std::time::Instant;
+
+/// Edits of one sync that are under way at once; more of its lines wait to be read.
+const SYNC_EDITS_MOST: usize = 16 * 1024;
+
+/// A request that is not answered yet.
+pub(super) enum Reply {
+    /// Bytes that are ready.
+    Ready(Vec<u8>),
+    /// A question, to be asked when all before it is answered: it may be about that.
+    Ask(Framing, Question),
+    /// A change that is being made.
+    Push(Framing),
+    /// An answer that is not to go out before a time.
+    Late(Instant, Vec<u8>),
+    /// A sync.
+    Sync(Box<Sync>),
+}
+
+/// A sync under way.
+pub(super) struct Sync {
+    framing: Framing,
+    tally: Tally,
+    /// Edits that are being made.
+    open: usize,
+    ended: bool,
+    /// It cannot be read to its end: the answer says why.
+    broken: Option<Answer>,
+}
+
+/// Which edits were pushed, and for which reply.
+pub(super) struct Ticket {
+    pub(super) key: usize,
+    pub(super) client: u64,
+    /// The number of the reply on its connection.
+    pub(super) reply: u64,
+    /// The numbers of lines; none of a single change.
+    pub(super) lines: Vec<u64>,
+}
+
+impl Reply {
+    pub(super) fn sync(framing: Framing) -> Reply {
+        Reply::Sync(Box::new(Sync {
+            framing,
+            tally: Tally::default(),
+            open: 0,
+            ended: false,
+            broken: None,
+        }))
+    }
+
+    /// An answer that is ready.
+    pub(super) fn ready(framing: Framing, answer: &Answer) -> Reply {
+        let mut bytes = Vec::new();
+        answer.write(framing, &mut bytes);
+        Reply::Ready(bytes)
+    }
+
+    /// Whether it is a sync of which lines are to come.
+    pub(super) fn is_open_sync(&self) -> bool {
+        matches!(self, Reply::Sync(sync) if !sync.ended)
+    }
+
+    /// Whether edits of it are being made.
+    pub(super) fn is_being_made(&self) -> bool {
+        match self {
+            Reply::Push(_) => true,
+            Reply::Sync(sync) => sync.open > 0,
+            Reply::Ready(_) | Reply::Ask(..) | Reply::Late(..) => false,
+        }
+    }
+
+    /// Whether it is a sync that has enough to do.
+    pub(super) fn is_full(&self) -> bool {
+        matches!(self, Reply::Sync(sync) if sync.open >= SYNC_EDITS_MOST)
+    }
+
+    /// Lines of a sync have come in.
+    pub(super) fn begin(&mut self, batch: &mut Batch) {
+        if let Reply::Sync(sync) = self {
+            sync.tally.begin(batch);
+            sync.open += batch.edits.len();
+            sync.ended |= batch.ends;
+        }
+    }
+
+    /// The lines of a sync do not come whole.
+    pub(super) fn break_off(&mut self, answer: Answer) {
+        if let Reply::Sync(sync) = self {
+            sync.ended = true;
+            sync.broken = Some(answer);
+        }
+    }
+
+    /// Edits have been made, or not.
+    pub(super) fn done(&mut self, ticket: &Ticket, answers: Answers) {
+        match self {
+            Reply::Push(framing) => {
+                let answer = answers.into_iter().next();
+                let answer = told(answer.unwrap_or(Err(PushError::Busy)));
+                *self = Reply::ready(*framing, &answer);
+            }
+            Reply::Sync(sync) => sync.done(ticket, &answers),
+            Reply::Ready(_) | Reply::Ask(..) | Reply::Late(..) => {}
+        }
+    }
+
+    /// Writes the answer of a sync if it is over.
+    pub(super) fn finish(&mut self) {
+        if let Reply::Sync(sync) = self
+            && sync.ended
+            && sync.open == 0
+        {
+            *self = match sync.broken.take() {
+                Some(answer) => Reply::ready(Framing::LAST, &answer),
+                None => Reply::ready(sync.framing, &sync.tally.answer()),
+            };
+        }
+    }
+}
+
+impl Sync {
+    fn done(&mut self, ticket: &Ticket, answers: &Answers) {
+        self.open = self.open.saturating_sub(ticket.lines.len());
+        let good = answers.iter().flatten();
+        self.tally
+            .done(good.map(|pushed| (pushed.created, pushed.stored == Stored::Held)));
+        let mut faults = Faults::default();
+        for (line, answer) in ticket.lines.iter().zip(answers) {
+            if let Err(error) = answer {
+                faults.note(*line, text(*error).into());
+            }
+        }
+        self.tally.failed(faults);
+    }
+}
+
+fn told(answer: Result<Pushed, PushError>) -> Answer {
+    match answer {
+        Ok(Pushed {
+            id,
+            created,
+            stored,
+        }) => pushed(id, created, stored == Stored::Held),
+        Err(error) => {
+            let status = match error {
+                PushError::NotFound => 404,
+                PushError::Conflict(_) => 409,
+                PushError::Invalid(_) => 400,
+                PushError::Busy => 503,
+            };
+            Answer::fault(status, text(error))
+        }
+    }
+}
+
+fn text(error: PushError) -> &'static str {
+    match error {
+        PushError::NotFound => "there is no such thing",
+        PushError::Conflict(text) | PushError::Invalid(text) => text,
+        PushError::Busy => "too much waits to be written, or the storage is away",
+    }
+}

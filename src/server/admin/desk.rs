@@ -128,6 +128,7 @@ impl Desk {
         self.take_answers();
         self.call_late(now);
         self.accept(now);
+        self.office.served.connections = self.clients.len() as u64;
         for _ in 0..self.turns.len() {
             if let Some(key) = self.turns.pop_front() {
                 self.turn(key, first_client, now);

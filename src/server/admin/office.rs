@@ -8,7 +8,7 @@ use super::waiting::{Reply, Ticket};
 use crate::server::private::Answers;
 use crate::storage::Edit;
 use crate::tracker::api::{
-    Access, Answer, Batch, CONTINUE, Framing, LINE_BYTES_MOST, Request, Step, Strikes,
+    Access, Answer, Batch, CONTINUE, Framing, LINE_BYTES_MOST, Request, Source, Step, Strikes,
 };
 use log::warn;
 use mio::Waker;
@@ -159,11 +159,14 @@ impl Office {
         while used < bytes.len() && self.takes_from(client) {
             let (taken, step) = client.conversation.read(&bytes[used..], &self.access);
             used += taken;
-            if matches!(step, Step::Hungry) {
-                break;
+            match step {
+                Step::Hungry if taken == 0 => break,
+                Step::Hungry => {}
+                step => {
+                    *heard = true;
+                    self.heed(key, client, step, now);
+                }
             }
-            *heard = true;
-            self.heed(key, client, step, now);
         }
         used
     }
@@ -199,7 +202,7 @@ impl Office {
     }
 
     /// Has edits made for the reply that is last in line; returns false where nobody makes any.
-    fn push(&mut self, key: usize, client: &Client, edits: Vec<Edit>, lines: Vec<u64>) -> bool {
+    fn push(&mut self, key: usize, client: &Client, edits: Vec<Edit>, lines: Vec<Source>) -> bool {
         let Some(authority) = self.inquiry.authority() else {
             return false;
         };
@@ -230,7 +233,7 @@ impl Office {
             sync.begin(&mut batch);
         }
         if !batch.edits.is_empty() {
-            self.push(key, client, batch.edits, batch.numbers);
+            self.push(key, client, batch.edits, batch.sources);
         }
     }
 

@@ -1,7 +1,7 @@
 //! Answers to be: each request of a connection has a place among them until it is answered.
 
 use crate::server::private::{Answers, PushError, Pushed, Stored};
-use crate::tracker::api::{Answer, Batch, Faults, Framing, Question, Tally, pushed};
+use crate::tracker::api::{Answer, Batch, Faults, Framing, Question, Source, Tally, pushed};
 use std::time::Instant;
 
 /// Edits of one sync that are under way at once; more of its lines wait to be read.
@@ -38,8 +38,8 @@ pub(super) struct Ticket {
     pub(super) client: u64,
     /// The number of the reply on its connection.
     pub(super) reply: u64,
-    /// The numbers of lines; none of a single change.
-    pub(super) lines: Vec<u64>,
+    /// Where the edits stand in a sync; nowhere, if it is a single change.
+    pub(super) lines: Vec<Source>,
 }
 
 impl Reply {
@@ -126,13 +126,14 @@ impl Reply {
 impl Sync {
     fn done(&mut self, ticket: &Ticket, answers: &Answers) {
         self.open = self.open.saturating_sub(ticket.lines.len());
-        let good = answers.iter().flatten();
-        self.tally
-            .done(good.map(|pushed| (pushed.created, pushed.stored == Stored::Held)));
         let mut faults = Faults::default();
-        for (line, answer) in ticket.lines.iter().zip(answers) {
-            if let Err(error) = answer {
-                faults.note(*line, text(*error).into());
+        for (source, answer) in ticket.lines.iter().zip(answers) {
+            match answer {
+                Ok(pushed) => self
+                    .tally
+                    .done(pushed.created, pushed.stored == Stored::Held),
+                Err(PushError::NotFound) if source.removes => self.tally.done(false, false),
+                Err(error) => faults.note(source.line, text(*error).into()),
             }
         }
         self.tally.failed(faults);
@@ -149,8 +150,8 @@ fn told(answer: Result<Pushed, PushError>) -> Answer {
         Err(error) => {
             let status = match error {
                 PushError::NotFound => 404,
-                PushError::Conflict(_) => 409,
-                PushError::Invalid(_) => 400,
+                // What cannot be whatever is there was refused before.
+                PushError::Conflict(_) | PushError::Invalid(_) => 409,
                 PushError::Busy => 503,
             };
             Answer::fault(status, text(error))

@@ -6,17 +6,15 @@
 
 use super::answer::Answer;
 use super::names::{self, BAD_INFO_HASH};
+use super::values::{Object, just_whole, just_whole_or_null, said, whole, whole_or_null};
 use crate::model::{InfoHash, Multipliers, Passkey, TorrentId, UnixTime, UserId};
 use crate::storage::{
     Client, Edit, EditError, NAME_MAX_BYTES, OptionsEdit, REASON_MAX_BYTES, Token, TorrentEdit,
     TorrentName, TorrentStatus, UserEdit, UserName,
 };
-use serde::de::value::MapAccessDeserializer;
-use serde::de::{DeserializeOwned, MapAccess, Visitor};
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use std::borrow::Cow;
-use std::fmt::Formatter;
-use std::marker::PhantomData;
 
 /// Bytes of the message about a fault in JSON: it may show what was sent.
 const MESSAGE_BYTES_MOST: usize = 200;
@@ -26,34 +24,6 @@ pub(super) const INTERVAL_SECS_MOST: u32 = 86_400;
 
 /// Why an object is no edit.
 pub(super) type Fault = Cow<'static, str>;
-
-/// What is read of an object alone: serde reads a list of values without their names, too.
-struct Object<T>(T);
-
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Object<T>, D::Error> {
-        from.deserialize_map(ObjectVisitor(PhantomData)).map(Object)
-    }
-}
-
-struct ObjectVisitor<T>(PhantomData<T>);
-
-impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectVisitor<T> {
-    type Value = T;
-
-    fn expecting(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
-        T::deserialize(MapAccessDeserializer::new(map))
-    }
-}
-
-/// A field that is there: `null` is a value like others, or a fault.
-fn said<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Option<T>, D::Error> {
-    T::deserialize(from).map(Some)
-}
 
 /// Whether a torrent may be announced.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
@@ -69,7 +39,7 @@ pub(super) enum Status {
 pub(super) struct TorrentBody {
     #[serde(default, deserialize_with = "said")]
     info_hash: Option<String>,
-    #[serde(default, deserialize_with = "said")]
+    #[serde(default, deserialize_with = "whole")]
     id: Option<u64>,
     #[serde(default, deserialize_with = "said")]
     name: Option<String>,
@@ -77,16 +47,16 @@ pub(super) struct TorrentBody {
     status: Option<Status>,
     #[serde(default, deserialize_with = "said")]
     reason: Option<String>,
-    #[serde(default, deserialize_with = "said")]
+    #[serde(default, deserialize_with = "whole")]
     up_percent: Option<u16>,
-    #[serde(default, deserialize_with = "said")]
+    #[serde(default, deserialize_with = "whole")]
     down_percent: Option<u16>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct UserBody {
-    #[serde(default, deserialize_with = "said")]
+    #[serde(default, deserialize_with = "whole")]
     id: Option<u64>,
     #[serde(default, deserialize_with = "said")]
     passkey: Option<String>,
@@ -98,11 +68,11 @@ pub(super) struct UserBody {
     can_leech: Option<bool>,
     #[serde(default, deserialize_with = "said")]
     hide_ip: Option<bool>,
-    #[serde(default, deserialize_with = "said")]
+    #[serde(default, deserialize_with = "whole_or_null")]
     slots: Option<Option<u16>>,
-    #[serde(default, deserialize_with = "said")]
+    #[serde(default, deserialize_with = "whole")]
     up_percent: Option<u16>,
-    #[serde(default, deserialize_with = "said")]
+    #[serde(default, deserialize_with = "whole")]
     down_percent: Option<u16>,
 }
 
@@ -120,11 +90,11 @@ fn yes() -> bool {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct TokenBody {
-    #[serde(default = "even")]
+    #[serde(default = "even", deserialize_with = "just_whole")]
     up_percent: u16,
-    #[serde(default = "even")]
+    #[serde(default = "even", deserialize_with = "just_whole")]
     down_percent: u16,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "just_whole_or_null")]
     until: Option<u32>,
 }
 
@@ -135,15 +105,15 @@ fn even() -> u16 {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct OptionsBody {
-    #[serde(default, deserialize_with = "said")]
+    #[serde(default, deserialize_with = "whole")]
     up_percent: Option<u16>,
-    #[serde(default, deserialize_with = "said")]
+    #[serde(default, deserialize_with = "whole")]
     down_percent: Option<u16>,
-    #[serde(default, deserialize_with = "said")]
+    #[serde(default, deserialize_with = "whole_or_null")]
     until: Option<Option<u32>>,
-    #[serde(default, deserialize_with = "said")]
+    #[serde(default, deserialize_with = "whole_or_null")]
     interval_secs: Option<Option<u32>>,
-    #[serde(default, deserialize_with = "said")]
+    #[serde(default, deserialize_with = "whole_or_null")]
     min_interval_secs: Option<Option<u32>>,
 }
 
@@ -173,7 +143,7 @@ struct TorrentGone {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct UserGone {
-    #[serde(default, deserialize_with = "said")]
+    #[serde(default, deserialize_with = "whole")]
     id: Option<u64>,
     #[serde(default, deserialize_with = "said")]
     passkey: Option<String>,
@@ -197,20 +167,24 @@ struct ClientGone {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct TokenLine {
+    #[serde(deserialize_with = "just_whole")]
     user_id: u64,
+    #[serde(deserialize_with = "just_whole")]
     torrent_id: u64,
-    #[serde(default = "even")]
+    #[serde(default = "even", deserialize_with = "just_whole")]
     up_percent: u16,
-    #[serde(default = "even")]
+    #[serde(default = "even", deserialize_with = "just_whole")]
     down_percent: u16,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "just_whole_or_null")]
     until: Option<u32>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct TokenGone {
+    #[serde(deserialize_with = "just_whole")]
     user_id: u64,
+    #[serde(deserialize_with = "just_whole")]
     torrent_id: u64,
 }
 
@@ -315,8 +289,8 @@ pub(super) fn line(text: &[u8]) -> Result<Edit, Fault> {
         }),
         Line::ClientGone(Object(gone)) => Edit::ClientGone(decoded(&gone.prefix)?),
         Line::Token(Object(line)) => Edit::Token(Token {
-            user: some(line.user_id).map(UserId),
-            torrent: some(line.torrent_id).map(TorrentId),
+            user: some(line.user_id)?.map(UserId),
+            torrent: some(line.torrent_id)?.map(TorrentId),
             multipliers: Multipliers {
                 up_percent: line.up_percent,
                 down_percent: line.down_percent,
@@ -324,8 +298,8 @@ pub(super) fn line(text: &[u8]) -> Result<Edit, Fault> {
             until: line.until.map(UnixTime),
         }),
         Line::TokenGone(Object(gone)) => Edit::TokenGone {
-            user: some(gone.user_id).map(UserId),
-            torrent: some(gone.torrent_id).map(TorrentId),
+            user: some(gone.user_id)?.map(UserId),
+            torrent: some(gone.torrent_id)?.map(TorrentId),
         },
         Line::Options(Object(body)) => body.edit()?,
     };
@@ -400,13 +374,22 @@ impl OptionsBody {
     }
 }
 
-fn some(number: u64) -> Option<u64> {
-    (number != 0).then_some(number)
+/// The number of a token; 0 is every one.
+fn some(number: u64) -> Result<Option<u64>, Fault> {
+    (number != 0).then(|| checked_number(number)).transpose()
+}
+
+/// A number that a storage can hold.
+fn checked_number(number: u64) -> Result<u64, Fault> {
+    match (1..=i64::MAX.unsigned_abs()).contains(&number) {
+        true => Ok(number),
+        false => Err("a number is between 1 and 9223372036854775807".into()),
+    }
 }
 
 fn user_name(id: Option<u64>, text: Option<&str>) -> Result<UserName, Fault> {
     match (id, text) {
-        (Some(id), _) => Ok(UserName::Id(UserId(id))),
+        (Some(id), _) => checked_number(id).map(|id| UserName::Id(UserId(id))),
         (None, Some(text)) => passkey(text).map(UserName::Passkey),
         (None, None) => Err("a user is named by id or passkey".into()),
     }

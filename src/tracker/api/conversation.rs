@@ -59,7 +59,7 @@ pub enum Step {
 
 impl Conversation {
     /// Reads on in what has come in; returns how many bytes were used, and what follows. To be
-    /// called again with what is left, until it is hungry.
+    /// called again with what is left, until it is hungry and uses nothing.
     pub fn read(&mut self, input: &[u8], access: &Access) -> (usize, Step) {
         match std::mem::replace(&mut self.phase, Phase::Over) {
             Phase::Head => self.read_head(input, access),

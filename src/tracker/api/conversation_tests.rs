@@ -366,10 +366,10 @@ fn lines_of(input: &str, at_once: usize) -> (Vec<Edit>, Vec<u64>, Answer) {
         };
         assert!(!ended);
         tally.begin(&mut batch);
-        tally.done(batch.edits.iter().map(|_| (false, false)));
+        batch.edits.iter().for_each(|_| tally.done(false, false));
         ended = batch.ends;
         edits.append(&mut batch.edits);
-        numbers.append(&mut batch.numbers);
+        numbers.extend(batch.sources.iter().map(|source| source.line));
     }
     assert!(ended);
     (edits, numbers, tally.answer())

@@ -157,7 +157,7 @@ fn responses(route: &Route) -> Value {
     for status in statuses_of(route) {
         let schema = match (status, route.operation) {
             (200 | 201, operation) => shown(operation),
-            (400, Operation::Sync) => "SyncFailed",
+            (400 | 409, Operation::Sync) => "SyncFailed",
             _ => "Error",
         };
         let mut response = json!({

@@ -26,14 +26,23 @@ pub(super) struct Lines {
 pub struct Batch {
     /// To be made in this order.
     pub edits: Vec<Edit>,
-    /// The numbers of their lines.
-    pub numbers: Vec<u64>,
+    /// The lines of these.
+    pub sources: Vec<Source>,
     /// Lines that hold no edit.
     pub faults: Faults,
     /// Lines that have ended, empty ones among them.
     pub lines: u64,
     /// No lines follow.
     pub ends: bool,
+}
+
+/// Where an edit stands in a sync.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Source {
+    /// The number of its line, from 1.
+    pub line: u64,
+    /// It removes something. That there is no such thing is what was wanted.
+    pub removes: bool,
 }
 
 /// Lines that could not be done.
@@ -127,8 +136,17 @@ impl Batch {
         }
         match bodies::line(line) {
             Ok(edit) => {
+                self.sources.push(Source {
+                    line: number,
+                    removes: matches!(
+                        edit,
+                        Edit::UserGone(_)
+                            | Edit::TorrentGone(_)
+                            | Edit::ClientGone(_)
+                            | Edit::TokenGone { .. }
+                    ),
+                });
                 self.edits.push(edit);
-                self.numbers.push(number);
             }
             Err(fault) => self.faults.note(number, fault),
         }
@@ -142,6 +160,8 @@ pub struct Tally {
     done: u64,
     created: u64,
     held: u64,
+    /// Lines that hold an edit.
+    read: u64,
     faults: Faults,
 }
 
@@ -149,17 +169,16 @@ impl Tally {
     /// Counts lines that have come in; what they ask for is yet to be done.
     pub fn begin(&mut self, batch: &mut Batch) {
         self.lines += batch.lines;
+        self.read += batch.edits.len() as u64;
         self.faults.add(std::mem::take(&mut batch.faults));
     }
 
-    /// Counts lines that have been done: of each, whether something new was made of it, and
-    /// whether it is held until the storage has it.
-    pub fn done(&mut self, lines: impl Iterator<Item = (bool, bool)>) {
-        for (created, held) in lines {
-            self.done += 1;
-            self.created += u64::from(created);
-            self.held += u64::from(held);
-        }
+    /// Counts a line that has been done: whether something new was made of it, and whether it is
+    /// held until the storage has it.
+    pub fn done(&mut self, created: bool, held: bool) {
+        self.done += 1;
+        self.created += u64::from(created);
+        self.held += u64::from(held);
     }
 
     /// Counts lines that could not be done.
@@ -167,13 +186,14 @@ impl Tally {
         self.faults.add(faults);
     }
 
-    /// What the client is told: 400 where nothing was done, and something should have been.
+    /// What the client is told. Where nothing was done of what should have been, it is an error:
+    /// 400 if no line could even be read.
     pub fn answer(&self) -> Answer {
         let failed = self.faults.count;
-        let status = if failed > 0 && self.done == 0 {
-            400
-        } else {
-            200
+        let status = match (failed, self.done, self.read) {
+            (0, ..) | (_, 1.., _) => 200,
+            (_, 0, 0) => 400,
+            (_, 0, _) => 409,
         };
         let error = (status != 200).then_some("none of the lines could be done");
         Answer::new(

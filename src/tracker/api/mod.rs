@@ -16,12 +16,13 @@ mod routes;
 mod schemas;
 mod show;
 mod strikes;
+mod values;
 
 pub use access::Access;
 pub use answer::{Answer, CONTINUE, Framing};
 pub use conversation::{Conversation, Step};
 pub use document::document;
-pub use lines::{Batch, Faults, LINE_BYTES_MOST, Tally};
+pub use lines::{Batch, Faults, LINE_BYTES_MOST, Source, Tally};
 pub use routes::{Question, Request};
 pub use show::{Shown, ShownPeer, peers, pushed, user};
 pub use strikes::Strikes;

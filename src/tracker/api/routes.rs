@@ -62,7 +62,7 @@ const fn route(
 const TORRENT: &str = "/torrents/{info_hash}";
 const USER: &str = "/users/{user}";
 const CLIENT: &str = "/clients/{prefix}";
-const TOKEN: &str = "/tokens/{user_id}/{torrent_id}";
+const TOKEN: &str = "/tokens/{of_user}/{of_torrent}";
 const OPTIONS: &str = "/options";
 
 /// All of them. HEAD is served where GET is.

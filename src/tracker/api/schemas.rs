@@ -25,7 +25,7 @@ pub(super) fn parameter(name: &str) -> (Value, &'static str) {
             "A number, or a passkey; before a passkey of digits alone stands passkey:",
         ),
         "prefix" => (
-            json!({ "type": "string", "pattern": "^[A-Za-z0-9._~-]{1,20}$" }),
+            json!({ "type": "string", "pattern": "^[!-~]{1,20}$" }),
             "1 to 20 bytes at the front of peer ids, percent-encoded",
         ),
         _ => (

@@ -12,7 +12,7 @@ use std::time::Duration;
 /// How long the first wrong attempt of an address waits; each that follows twice as long.
 const FIRST_WAIT: Duration = Duration::from_millis(100);
 /// How long one waits at most after the one before it.
-const LONGEST_WAIT: Duration = Duration::from_secs(2);
+const LONGEST_WAIT: Duration = Duration::from_secs(1);
 /// What would have to wait longer, because others of its address wait already, is told so at once:
 /// a connection that waits takes a place.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -98,7 +98,9 @@ mod tests {
     fn each_attempt_waits_longer_and_for_those_before_it() {
         let mut strikes = Strikes::default();
         let from = ip("192.0.2.1");
-        let answered = [100, 300, 700, 1500, 3100, 5100, 7100, 9100];
+        let answered = [
+            100, 300, 700, 1500, 2500, 3500, 4500, 5500, 6500, 7500, 8500, 9500,
+        ];
         for millis in answered {
             assert_eq!(strikes.note(from, at(0)), Some(at(millis)));
         }
@@ -109,7 +111,7 @@ mod tests {
             "another"
         );
         // Once they have been answered, the next one waits for itself alone.
-        assert_eq!(strikes.note(from, at(20_000)), Some(at(22_000)));
+        assert_eq!(strikes.note(from, at(20_000)), Some(at(21_000)));
         let later = 20_000 + 60_000;
         assert_eq!(
             strikes.note(from, at(later)),

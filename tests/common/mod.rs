@@ -28,6 +28,8 @@ pub struct Tracker {
     pub http: Vec<SocketAddr>,
     /// Where it answers UDP.
     pub udp: Vec<SocketAddr>,
+    /// Where it is managed.
+    pub admin: Vec<SocketAddr>,
 }
 
 impl Tracker {
@@ -47,6 +49,7 @@ impl Tracker {
         Tracker {
             http: of(Protocol::Http),
             udp: of(Protocol::Udp),
+            admin: of(Protocol::Admin),
             server: Some(server),
         }
     }
@@ -57,6 +60,7 @@ impl Tracker {
             server: None,
             http,
             udp,
+            admin: Vec::new(),
         }
     }
 

@@ -101,8 +101,8 @@ impl Client {
 
     /// Whether more requests are taken from it now.
     pub(super) fn takes_requests(&self) -> bool {
-        let is_full = self.replies.back().is_some_and(Reply::is_full);
-        !is_full
+        let waits = self.replies.back().is_some_and(Reply::keeps_others_waiting);
+        !waits
             && self.replies.len() < PIPELINED_MOST
             && self.unsent.len() - self.sent < UNSENT_MOST
             && !self.conversation.is_over()

@@ -74,9 +74,14 @@ impl Reply {
         }
     }
 
-    /// Whether it is a sync that has enough to do.
-    pub(super) fn is_full(&self) -> bool {
-        matches!(self, Reply::Sync(sync) if sync.open >= SYNC_EDITS_MOST)
+    /// Whether nothing more is read before it has been answered, or has come further: a question,
+    /// which must not be told of what comes after it, and a sync that has enough to do.
+    pub(super) fn keeps_others_waiting(&self) -> bool {
+        match self {
+            Reply::Ask(..) => true,
+            Reply::Sync(sync) => sync.open >= SYNC_EDITS_MOST,
+            Reply::Ready(_) | Reply::Push(_) | Reply::Late(..) => false,
+        }
     }
 
     /// Lines of a sync have come in.

@@ -192,7 +192,7 @@ fn line() -> Value {
     let mut user = user_body();
     user["anyOf"] = json!([{ "required": ["id"] }, { "required": ["passkey"] }]);
     let mut user_gone = object(json!({ "id": id(), "passkey": passkey() }), &[]);
-    user_gone["anyOf"] = user["anyOf"].clone();
+    user_gone["oneOf"] = user["anyOf"].clone();
     let torrent_gone = json!({ "info_hash": info_hash(), "reason": reason() });
     let client = json!({ "prefix": prefix(), "allow": with(flag(), true.into()) });
     let things = [
@@ -239,7 +239,6 @@ fn peers() -> Value {
                 "items": { "type": "string" },
                 "maxItems": 2,
             },
-            "peer_id": { "type": "string" },
             "leeching": flag(),
             "silent_secs": count(),
         }),

@@ -84,8 +84,6 @@ pub struct ShownPeer {
 struct ShownSession {
     user_id: u64,
     torrent_id: u64,
-    /// Percent-encoded.
-    peer_id: String,
     leeching: bool,
     silent_secs: u32,
 }
@@ -107,7 +105,6 @@ impl ShownPeer {
             session: Some(ShownSession {
                 user_id: session.user.0,
                 torrent_id: session.torrent.0,
-                peer_id: names::encode(&session.peer_id.0),
                 leeching: session.leeching,
                 silent_secs: session.silent_secs,
             }),

@@ -212,6 +212,11 @@ impl Conversation {
         while !body.is_whole() {
             let piece = match body.read(&input[used..]) {
                 Ok(piece) => piece,
+                // Lines that were good are done, however much came at once: the fault is met again.
+                Err(_) if batch.lines > 0 => {
+                    self.phase = Phase::Lines(sync);
+                    return (used, Step::Lines(batch));
+                }
                 Err(malformed) => {
                     let step = Step::Refused(last(*framing), malformed.into());
                     return (input.len(), step);

@@ -414,6 +414,24 @@ fn lines_of_a_sync() {
 }
 
 #[test]
+fn lines_before_a_fault_are_done() {
+    let head = request(
+        "POST /sync",
+        "Content-Type: application/x-ndjson\r\nTransfer-Encoding: chunked\r\n",
+        "",
+    );
+    let input = head + "19\r\n{\"user_gone\": {\"id\": 1}}\n\r\nnonsense\r\n";
+    for at_once in [1, 1000] {
+        let (steps, conversation) = steps(&input, at_once);
+        let [Step::Sync(..), Step::Lines(batch), Step::Refused(_, answer)] = &steps[..] else {
+            panic!("{steps:?}");
+        };
+        assert_eq!((batch.edits.len(), answer.status()), (1, 400));
+        assert!(conversation.is_over());
+    }
+}
+
+#[test]
 fn little_is_kept() {
     let endless = sync(&"x".repeat(10 * LINE_BYTES_MOST));
     let (_, conversation) = steps(&endless[..endless.len() - 1], 1000);

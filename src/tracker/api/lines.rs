@@ -22,7 +22,7 @@ pub(super) struct Lines {
 }
 
 /// What lines have come to: edits to be made, and faults.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Batch {
     /// To be made in this order.
     pub edits: Vec<Edit>,
@@ -129,6 +129,15 @@ impl Lines {
 }
 
 impl Batch {
+    /// Adds the lines that come after these.
+    pub fn append(&mut self, mut later: Batch) {
+        self.edits.append(&mut later.edits);
+        self.sources.append(&mut later.sources);
+        self.faults.add(later.faults);
+        self.lines += later.lines;
+        self.ends |= later.ends;
+    }
+
     fn read(&mut self, number: u64, line: &[u8]) {
         let line = line.trim_ascii();
         if line.is_empty() {

@@ -7,6 +7,7 @@ mod change;
 mod commit;
 pub mod conformance;
 mod none;
+pub mod sql;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 

@@ -1,5 +1,6 @@
 //! The tracker's own tables, as a web application and its reports see them.
 
+use crate::servers::{Kind, PASSWORD, Server};
 use crate::web::{Values, Web};
 use chihaya::model::{TorrentId, Transfer, UnixTime, UserId};
 use chihaya::storage::conformance::{Application, Books};
@@ -7,6 +8,24 @@ use chihaya::storage::{
     Change, EventKind, EventRow, HistoryDelta, PeerRow, SessionKey, TorrentDelta, TorrentStatus,
     UserDelta,
 };
+
+/// The settings of a tracker with tables of its own in a database, which are made.
+pub fn settings(server: &Server, database: &str) -> serde_json::Value {
+    let driver = match server.kind() {
+        Kind::Mariadb => "mysql",
+        Kind::Postgres => "postgres",
+    };
+    serde_json::json!({
+        "tracker": "private",
+        "storage": {
+            "driver": driver,
+            "url": server.url(database),
+            "password": PASSWORD,
+            "flush_interval": 1,
+            "changes_interval": 1,
+        },
+    })
+}
 
 fn time(values: &mut Values) -> UnixTime {
     UnixTime(values.number())
@@ -82,7 +101,9 @@ impl Application for OwnTables {
             }
             Change::ClientGone(prefix) => {
                 let prefix = web.text(prefix);
-                web.run(&format!("DELETE FROM tracker_clients WHERE prefix = {prefix}"));
+                web.run(&format!(
+                    "DELETE FROM tracker_clients WHERE prefix = {prefix}"
+                ));
             }
             Change::Token(token) => {
                 let columns = [

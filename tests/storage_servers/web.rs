@@ -24,6 +24,11 @@ impl Web {
         self.shell.rows(sql)
     }
 
+    /// The one value of a query.
+    pub fn value(&mut self, sql: &str) -> String {
+        self.shell.value(sql)
+    }
+
     /// The first row of a query.
     pub fn row(&mut self, sql: &str) -> Option<Values> {
         self.shell.rows(sql).into_iter().next().map(Values::new)
@@ -43,7 +48,9 @@ impl Web {
             Kind::Postgres => format!("ON CONFLICT ({}) DO UPDATE SET", keys.join(", ")),
         };
         let (names, values, set) = (names.join(", "), values.join(", "), set.join(", "));
-        self.run(&format!("INSERT INTO {table} ({names}) VALUES ({values}) {conflict} {set}"));
+        self.run(&format!(
+            "INSERT INTO {table} ({names}) VALUES ({values}) {conflict} {set}"
+        ));
     }
 
     /// Bytes as a literal.
@@ -97,7 +104,8 @@ impl Values {
 
     pub fn number<T: std::str::FromStr>(&mut self) -> T {
         let text = self.text();
-        text.parse().unwrap_or_else(|_| panic!("{text:?} is no such number"))
+        text.parse()
+            .unwrap_or_else(|_| panic!("{text:?} is no such number"))
     }
 
     pub fn flag(&mut self) -> bool {
@@ -108,7 +116,9 @@ impl Values {
     pub fn bytes(&mut self) -> Vec<u8> {
         let text = self.text().as_bytes();
         let digit = |digit: u8| char::from(digit).to_digit(16).expect("a digit") as u8;
-        text.chunks(2).map(|pair| digit(pair[0]) << 4 | digit(pair[1])).collect()
+        text.chunks(2)
+            .map(|pair| digit(pair[0]) << 4 | digit(pair[1]))
+            .collect()
     }
 
     /// A text that is shown in hexadecimal.

@@ -8,7 +8,6 @@ mod values;
 
 use crate::servers::{self, Kind, PASSWORD};
 use chihaya::storage::sql::{Connection, Fault, Server, SqlError, Tls};
-use std::sync::OnceLock;
 use std::time::Duration;
 
 /// Those that this build can ask.
@@ -19,21 +18,10 @@ const KINDS: &[Kind] = &[
     Kind::Postgres,
 ];
 
-/// The server that the tests share; `None` where it is not installed.
-fn shared(kind: Kind) -> Option<&'static servers::Server> {
-    static MARIADB: OnceLock<Option<servers::Server>> = OnceLock::new();
-    static POSTGRES: OnceLock<Option<servers::Server>> = OnceLock::new();
-    let server = match kind {
-        Kind::Mariadb => &MARIADB,
-        Kind::Postgres => &POSTGRES,
-    };
-    server.get_or_init(|| servers::Server::start(kind)).as_ref()
-}
-
 /// Runs a test on a new database of each server.
 fn on_each(name: &str, test: impl Fn(&Site<'_>)) {
     for kind in KINDS {
-        if let Some(server) = shared(*kind) {
+        if let Some(server) = crate::shared(*kind) {
             server.create(name);
             test(&Site { server, name });
         }

@@ -47,6 +47,7 @@ impl Config {
             Span(0)..=most,
         );
         self.check_private(&mut check);
+        self.check_storage(&mut check);
         check.0
     }
 
@@ -186,14 +187,19 @@ fn is_header_name(name: &str) -> bool {
             .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
 }
 
-struct Check(Vec<Fault>);
+pub(super) struct Check(Vec<Fault>);
 
 impl Check {
-    fn fault(&mut self, path: &str, message: &str) {
+    pub(super) fn fault(&mut self, path: &str, message: &str) {
         self.0.push(Fault(format!("{path}: {message}")));
     }
 
-    fn range<T: PartialOrd + Serialize>(&mut self, path: &str, value: T, range: RangeInclusive<T>) {
+    pub(super) fn range<T: PartialOrd + Serialize>(
+        &mut self,
+        path: &str,
+        value: T,
+        range: RangeInclusive<T>,
+    ) {
         if !range.contains(&value) {
             let text = |value: &T| serde_json::to_string(value).unwrap_or_default();
             let (value, low, high) = (text(&value), text(range.start()), text(range.end()));

@@ -3,6 +3,7 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod conformance;
 mod connections;
 mod days;
 mod locked;

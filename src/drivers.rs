@@ -1,5 +1,8 @@
 //! Drivers by name, as the configuration chooses them.
 
+#[cfg(any(feature = "mysql", feature = "postgres"))]
+mod databases;
+
 use crate::cache::{CacheError, Driver, Memory, MemorySettings};
 use crate::config::Config;
 use crate::server::StartError;
@@ -22,8 +25,8 @@ pub struct Drivers {
 }
 
 impl Drivers {
-    /// Those that come with the tracker: the cache `memory`, the storages `none` and `sqlite` (a
-    /// feature, on by default).
+    /// Those that come with the tracker: the cache `memory`, the storages `none`, and each a feature,
+    /// `sqlite` (on by default), `postgres` and `mysql`.
     pub fn builtin() -> Drivers {
         let none = Drivers {
             caches: Vec::new(),
@@ -45,6 +48,11 @@ impl Drivers {
         let storages = storages.with_storage("sqlite", |config| {
             Ok(Box::new(Sqlite::open(&config.storage.path)?))
         });
+        #[cfg(feature = "postgres")]
+        let storages =
+            storages.with_storage("postgres", |config| databases::POSTGRES.storage(config));
+        #[cfg(feature = "mysql")]
+        let storages = storages.with_storage("mysql", |config| databases::MYSQL.storage(config));
         storages
     }
 

@@ -1,9 +1,11 @@
 #!/bin/sh
 # Runs tests/exactness for so many minutes (20), as a tracker is run: built for release, with more
-# clients. Prints what was counted. EXACTNESS_CLIENTS, EXACTNESS_PACE_MS (the pause of a thread of
+# clients; on a database (sqlite, mariadb, postgres; sqlite), whose server is killed as well. Prints
+# what was counted. EXACTNESS_CLIENTS, EXACTNESS_PACE_MS (the pause of a thread of
 # clients between two rounds) and EXACTNESS_SEED say more.
 set -eu
 cd "$(dirname "$0")/.."
 EXACTNESS_MINUTES=${1:-20}
-export EXACTNESS_MINUTES
-exec cargo test --release --test exactness -- --nocapture
+EXACTNESS_DATABASE=${2:-sqlite}
+export EXACTNESS_MINUTES EXACTNESS_DATABASE
+exec cargo test --release --features mysql,postgres --test exactness -- --nocapture totals

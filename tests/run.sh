@@ -1,10 +1,11 @@
 #!/bin/sh
-# Runs all tests. Installs the BitTorrent clients that some of them download with, where they are
-# missing (Debian packages; needs root).
+# Runs all tests. Installs the BitTorrent clients and the database servers that some of them need,
+# where they are missing (Debian packages; needs root).
 set -eu
 cd "$(dirname "$0")/.."
 
-PACKAGES="aria2 curl iproute2 python3-libtorrent transmission-cli transmission-daemon"
+PACKAGES="aria2 curl iproute2 mariadb-server openssl postgresql python3-libtorrent
+    transmission-cli transmission-daemon"
 
 missing=
 for package in $PACKAGES; do
@@ -21,4 +22,5 @@ fi
 if [ "$(id -u)" = 0 ]; then
     export CHIHAYA_REQUIRE_CLIENTS=1
 fi
-exec cargo test "$@"
+export CHIHAYA_REQUIRE_SERVERS=1
+exec cargo test --features mysql-tls,postgres-tls "$@"

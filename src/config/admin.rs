@@ -2,10 +2,8 @@
 
 use super::check::Check;
 use super::units::HOUR;
-use super::{Config, Span};
-use serde::de::Error as _;
-use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::Value;
+use super::{Config, Secret, Span};
+use serde::{Deserialize, Serialize};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
@@ -17,8 +15,6 @@ pub const TOKEN_BYTES_LEAST: usize = 16;
 pub const TOKEN_BYTES_MOST: usize = 256;
 /// Tokens at most: each is compared with whatever is given.
 const TOKENS_MOST: usize = 64;
-/// What stands for a secret where the configuration is shown. Too short for a token.
-const HIDDEN: &str = "(hidden)";
 
 /// The listener for management; there is none without a token.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -92,27 +88,6 @@ pub enum Scope {
     Write,
 }
 
-/// A text that is not shown.
-#[derive(Clone, PartialEq, Eq, Serialize)]
-#[serde(transparent)]
-pub struct Secret(pub String);
-
-impl std::fmt::Debug for Secret {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(HIDDEN)
-    }
-}
-
-impl<'de> Deserialize<'de> for Secret {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Secret, D::Error> {
-        // The usual message would show what is there instead of a text: the secret, most likely.
-        match Value::deserialize(deserializer)? {
-            Value::String(text) => Ok(Secret(text)),
-            _ => Err(D::Error::custom("must be a string")),
-        }
-    }
-}
-
 /// What is wrong with a text as a token.
 pub fn token_fault(token: &str) -> Option<String> {
     if !(TOKEN_BYTES_LEAST..=TOKEN_BYTES_MOST).contains(&token.len()) {
@@ -126,16 +101,6 @@ pub fn token_fault(token: &str) -> Option<String> {
 }
 
 impl Config {
-    /// The same with secrets hidden, to be shown.
-    pub fn without_secrets(&self) -> Config {
-        let mut shown = self.clone();
-        let tokens = shown.admin.tokens.iter_mut();
-        for secret in tokens.filter_map(|token| token.token.as_mut()) {
-            HIDDEN.clone_into(&mut secret.0);
-        }
-        shown
-    }
-
     pub(super) fn check_admin(&self, check: &mut Check) {
         let admin = &self.admin;
         check.range("admin.max_connections", admin.max_connections, 1..=60_000);

@@ -3,13 +3,16 @@
 mod admin;
 mod check;
 mod reading;
+mod secret;
+mod storage;
 mod units;
 
 pub use admin::{
-    Admin, AdminToken, DEFAULT_ADMIN_PORT, Scope, Secret, TOKEN_BYTES_LEAST, TOKEN_BYTES_MOST,
-    token_fault,
+    Admin, AdminToken, DEFAULT_ADMIN_PORT, Scope, TOKEN_BYTES_LEAST, TOKEN_BYTES_MOST, token_fault,
 };
 pub use check::Fault;
+pub use secret::Secret;
+pub use storage::{LoadStatements, Statements, Storage, Tls, WriteStatements};
 pub use units::{Bytes, Span};
 
 use ipnet::IpNet;
@@ -262,33 +265,6 @@ impl Default for Journal {
             path: PathBuf::from("journal"),
             sync_interval: Span(1),
             max: Bytes(64 << 20),
-        }
-    }
-}
-
-/// The web application's data store.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Storage {
-    /// The driver's name.
-    pub driver: String,
-    /// The database file of the driver `sqlite`.
-    pub path: PathBuf,
-    /// How often what has been accounted is written.
-    pub flush_interval: Span,
-    /// How often changes of users, torrents, clients and tokens are looked for.
-    pub changes_interval: Span,
-    /// How often all of them are loaded anew, where the driver cannot tell what has changed.
-    pub reload_interval: Span,
-}
-
-impl Default for Storage {
-    fn default() -> Storage {
-        Storage {
-            driver: "sqlite".to_owned(),
-            path: PathBuf::from("chihaya.db"),
-            flush_interval: Span(5),
-            changes_interval: Span(2),
-            reload_interval: Span(5 * MINUTE),
         }
     }
 }

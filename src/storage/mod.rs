@@ -8,6 +8,7 @@ mod commit;
 pub mod conformance;
 mod edit;
 mod none;
+pub mod sql;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 

@@ -7,7 +7,7 @@ use super::crowd::Shared;
 use super::process::Tracker;
 use super::site::Site;
 use super::tracker::{AWAY, WELL};
-use super::{JOURNAL_MAX, clients, expect_equal, seed, set_off, wait};
+use super::{JOURNAL_MAX, clients, expect_equal, of_file, seed, set_off, wait};
 use fastrand::Rng;
 use std::fs::Metadata;
 use std::path::Path;
@@ -91,12 +91,8 @@ fn end(journal: &Path) -> u64 {
 }
 
 fn position(site: &Site) -> u64 {
-    let sql = "SELECT max(seq) FROM tracker_batches";
-    let position: Option<i64> = site
-        .connect()
-        .query_row(sql, (), |row| row.get(0))
-        .expect("a position");
-    position.unwrap_or_default().cast_unsigned()
+    let rows = site.connect().rows("SELECT max(seq) FROM tracker_batches");
+    rows[0][0].parse().unwrap_or(0)
 }
 
 #[test]
@@ -104,7 +100,7 @@ fn the_database_is_away_for_the_whole_run() {
     let seed = seed();
     println!("away: seed {seed}");
     let mut dice = Rng::with_seed(seed);
-    let site = Site::new("exactness-away", 70, 40, &mut dice);
+    let site = Site::new("exactness-away", of_file, 70, 40, &mut dice);
     let mut tracker = Tracker::new(&site, JOURNAL_MAX);
     let shared = Shared::new(Arc::clone(&tracker.address));
     let crowd = clients(&site, 300, seed, &mut dice);

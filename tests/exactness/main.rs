@@ -11,17 +11,21 @@ mod away;
 mod check;
 mod client;
 mod crowd;
+mod database;
 mod http;
 mod process;
+#[cfg(any(feature = "mysql", feature = "postgres"))]
+#[path = "../servers/mod.rs"]
+mod servers;
 mod site;
 mod tracker;
 
 use check::{Check, compare};
 use client::Client;
 use crowd::{Crowd, Shared};
+use database::{Database, File};
 use fastrand::Rng;
 use process::{FOLDER_VARIABLE, Tracker};
-use rusqlite::TransactionBehavior;
 use site::Site;
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
@@ -122,11 +126,12 @@ fn wait(time: Duration, crowds: &mut Vec<JoinHandle<Vec<Client>>>, done: &mut Ve
 
 /// What happens to the tracker and its storage, until the clients are done.
 struct Fate<'f> {
-    site: &'f Site,
+    site: &'f mut Site,
     tracker: &'f mut Tracker,
     dice: &'f mut Rng,
     /// Milliseconds that a process lives at most.
     most_ms: u64,
+    server_kills: u64,
 }
 
 impl Fate<'_> {
@@ -154,14 +159,36 @@ impl Fate<'_> {
         wait(time / 2, crowds, done);
         let mood = self.mood();
         self.tracker.set_mood(mood);
+        let is_down = self.dice.u8(..3) == 0 && self.kill_server();
         wait(time / 2, crowds, done);
+        let is_down = match (is_down, self.dice.u8(..3)) {
+            // The tracker sees it come back.
+            (true, 0) => {
+                self.site.database.restart();
+                wait(time / 2, crowds, done);
+                false
+            }
+            // Both at the same moment.
+            (false, 0) => self.kill_server(),
+            (is_down, _) => is_down,
+        };
         match self.dice.u8(..12) {
             0 => drop(self.tracker.stop()),
             _ => self.tracker.kill(),
         }
+        if is_down {
+            self.site.database.restart();
+        }
         if self.dice.u8(..4) == 0 {
             wait(Duration::from_millis(self.dice.u64(..500)), crowds, done);
         }
+    }
+
+    /// Kills the server of the database, whatever it does; false where there is none.
+    fn kill_server(&mut self) -> bool {
+        let killed = self.site.database.kill();
+        self.server_kills += u64::from(killed);
+        killed
     }
 
     fn mood(&mut self) -> &'static str {
@@ -180,31 +207,62 @@ impl Fate<'_> {
         done: &mut Vec<Client>,
     ) {
         let mut db = self.site.connect();
-        let work = db.transaction_with_behavior(TransactionBehavior::Immediate);
-        // The tracker may be faster.
-        if work.is_ok() {
+        if db.lock() {
             wait(time, crowds, done);
         }
     }
 }
 
-/// Kills the tracker for so long; then lets the clients say their last words, and compares.
-fn run(name: &str, count: u64, time: Duration, most_ms: u64, pace: Duration) {
+/// How hard the tracker is tried.
+struct Trial {
+    clients: u64,
+    time: Duration,
+    /// Milliseconds that a process lives at most.
+    most_ms: u64,
+    pace: Duration,
+}
+
+impl Trial {
+    /// As long as the environment says, or a short one.
+    fn new() -> Trial {
+        let pace = Duration::from_millis(setting("PACE_MS").unwrap_or(10));
+        match setting("MINUTES") {
+            Some(minutes) => Trial {
+                clients: setting("CLIENTS").unwrap_or(6000),
+                time: Duration::from_secs(60 * minutes),
+                most_ms: 8000,
+                pace,
+            },
+            None => Trial {
+                clients: 2000,
+                time: Duration::from_secs(20),
+                most_ms: 2500,
+                pace,
+            },
+        }
+    }
+}
+
+/// Kills the tracker, and the server of its database if it has one, for so long; then lets the
+/// clients say their last words, and compares.
+fn run(name: &str, database: impl FnOnce(&Path) -> Box<dyn Database>, trial: &Trial) {
     let seed = seed();
     println!("{name}: seed {seed}");
     let mut dice = Rng::with_seed(seed);
-    let site = Site::new(name, count / 6, count / 10, &mut dice);
+    let count = trial.clients;
+    let mut site = Site::new(name, database, count / 6, count / 10, &mut dice);
     let mut tracker = Tracker::new(&site, JOURNAL_MAX);
     let clients = clients(&site, count, seed, &mut dice);
     let shared = Shared::new(Arc::clone(&tracker.address));
-    let mut crowds = set_off(&shared, clients, pace);
+    let mut crowds = set_off(&shared, clients, trial.pace);
     let mut done = Vec::new();
-    let end = Instant::now() + time;
+    let end = Instant::now() + trial.time;
     let mut fate = Fate {
-        site: &site,
+        site: &mut site,
         tracker: &mut tracker,
         dice: &mut dice,
-        most_ms,
+        most_ms: trial.most_ms,
+        server_kills: 0,
     };
     while Instant::now() < end {
         fate.live(&mut crowds, &mut done);
@@ -214,6 +272,7 @@ fn run(name: &str, count: u64, time: Duration, most_ms: u64, pace: Duration) {
         fate.live(&mut crowds, &mut done);
     }
     let mood = fate.mood();
+    let server_kills = fate.server_kills;
     tracker.set_mood(mood);
     tracker.start();
     wait(Duration::from_secs(120), &mut crowds, &mut done);
@@ -227,6 +286,7 @@ fn run(name: &str, count: u64, time: Duration, most_ms: u64, pace: Duration) {
     tracker.settle();
     expect_equal("after another kill", seed, &site, &tracker, &done);
     report(name, &site, &tracker, &shared, &check);
+    println!("{name}: {server_kills} kills of the database server");
 }
 
 fn expect_equal(
@@ -282,15 +342,42 @@ fn report(name: &str, site: &Site, tracker: &Tracker, shared: &Shared, check: &C
     println!("{name}: storage: {}", kinds.join("; "));
 }
 
+/// A database in a file of the site's folder.
+fn of_file(folder: &Path) -> Box<dyn Database> {
+    Box::new(File::new(folder))
+}
+
+/// Whether the environment wants another database than this one.
+fn is_left_out(name: &str) -> bool {
+    std::env::var("EXACTNESS_DATABASE").is_ok_and(|wanted| wanted != name)
+}
+
 #[test]
 fn totals_are_exact() {
-    let pace = Duration::from_millis(setting("PACE_MS").unwrap_or(10));
-    match setting("MINUTES") {
-        Some(minutes) => {
-            let count = setting("CLIENTS").unwrap_or(6000);
-            let time = Duration::from_secs(60 * minutes);
-            run("exactness-long", count, time, 8000, pace);
-        }
-        None => run("exactness", 2000, Duration::from_secs(20), 2500, pace),
+    if !is_left_out("sqlite") {
+        run("exactness", of_file, &Trial::new());
     }
+}
+
+#[cfg(any(feature = "mysql", feature = "postgres"))]
+fn on_server(kind: servers::Kind, name: &str) {
+    if is_left_out(name) {
+        return;
+    }
+    if let Some(server) = servers::Server::start(kind) {
+        let database = |_: &Path| -> Box<dyn Database> { Box::new(database::OfServer(server)) };
+        run(&format!("exactness-{name}"), database, &Trial::new());
+    }
+}
+
+#[cfg(feature = "mysql")]
+#[test]
+fn totals_are_exact_in_mariadb() {
+    on_server(servers::Kind::Mariadb, "mariadb");
+}
+
+#[cfg(feature = "postgres")]
+#[test]
+fn totals_are_exact_in_postgres() {
+    on_server(servers::Kind::Postgres, "postgres");
 }

@@ -82,16 +82,14 @@ impl Tracker {
         });
         let folder = site.folder.clone();
         let listen = [address.of(0), address.of(1)];
+        let mut storage = site.database.settings();
+        storage["flush_interval"] = 1.into();
+        storage["changes_interval"] = 1.into();
         let settings = serde_json::json!({
             "tracker": "private",
             "network": {"udp": listen, "http": listen, "workers": 2},
             "journal": {"path": folder.join("journal"), "max": journal_max},
-            "storage": {
-                "driver": "unreliable",
-                "path": site.database(),
-                "flush_interval": 1,
-                "changes_interval": 1,
-            },
+            "storage": storage,
         });
         std::fs::write(folder.join(CONFIG_FILE), settings.to_string()).expect("written");
         let tracker = Tracker {

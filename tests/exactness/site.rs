@@ -1,10 +1,10 @@
 //! The web application: who may announce what, and how it is credited; in the end, what it is told.
 
-use chihaya::storage::Sqlite;
+use super::database::{Database, Session};
 use fastrand::Rng;
-use rusqlite::{Connection, Row, params};
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 /// Up and down, in percent.
 type Percents = [u64; 2];
@@ -69,6 +69,7 @@ impl Credit {
 
 pub struct Site {
     pub folder: PathBuf,
+    pub database: Box<dyn Database>,
     pub users: u64,
     pub torrents: u64,
     of_users: Vec<Percents>,
@@ -78,7 +79,13 @@ pub struct Site {
 
 impl Site {
     /// A new site with so many users and torrents; numbers begin with 1.
-    pub fn new(name: &str, users: u64, torrents: u64, dice: &mut Rng) -> Site {
+    pub fn new(
+        name: &str,
+        database: impl FnOnce(&Path) -> Box<dyn Database>,
+        users: u64,
+        torrents: u64,
+        dice: &mut Rng,
+    ) -> Site {
         let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
         let _ = std::fs::remove_dir_all(&folder);
         std::fs::create_dir_all(&folder).expect("a folder");
@@ -86,6 +93,7 @@ impl Site {
             (0..count).map(|_| of[dice.usize(..of.len())]).collect()
         };
         let mut site = Site {
+            database: database(&folder),
             folder,
             users,
             torrents,
@@ -104,45 +112,43 @@ impl Site {
         site
     }
 
-    pub fn database(&self) -> PathBuf {
-        self.folder.join("site.db")
-    }
-
-    pub fn connect(&self) -> Connection {
-        Connection::open(self.database()).expect("the database")
+    pub fn connect(&self) -> Box<dyn Session> {
+        self.database.connect()
     }
 
     fn write(&self) {
-        drop(Sqlite::open(&self.database()).expect("the tables"));
+        self.database.prepare();
         let mut db = self.connect();
-        let work = db.transaction().expect("a transaction");
-        let write = |sql: &str, params: &[&dyn rusqlite::ToSql]| {
-            work.execute(sql, params).expect("written");
+        let mut write = |into: &str, rows: Vec<String>| {
+            db.run(&format!("INSERT INTO {into} VALUES {}", rows.join(", ")));
         };
-        for (id, [up, down]) in (1u64..).zip(&self.of_users) {
-            let sql = "INSERT INTO tracker_users (id, passkey, up_percent, down_percent) \
-                VALUES (?1, ?2, ?3, ?4)";
-            write(
-                sql,
-                params![id as i64, passkey(id), *up as i64, *down as i64],
-            );
-        }
-        for (id, [up, down]) in (1u64..).zip(&self.of_torrents) {
-            let sql = "INSERT INTO tracker_torrents (id, info_hash, up_percent, down_percent) \
-                VALUES (?1, ?2, ?3, ?4)";
-            let hash = info_hash(id);
-            write(sql, params![id as i64, &hash[..], *up as i64, *down as i64]);
-        }
-        for ((user, torrent), [up, down]) in &self.tokens {
-            let sql = "INSERT INTO tracker_tokens (user_id, torrent_id, up_percent, down_percent) \
-                VALUES (?1, ?2, ?3, ?4)";
-            let values = [*user as i64, *torrent as i64, *up as i64, *down as i64];
-            write(sql, params![values[0], values[1], values[2], values[3]]);
-        }
-        let sql = "INSERT INTO tracker_options (name, value) VALUES ('up_percent', ?1), \
-            ('down_percent', ?2)";
-        write(sql, params![EVERYBODY[0] as i64, EVERYBODY[1] as i64]);
-        work.commit().expect("written");
+        let users = (1u64..).zip(&self.of_users);
+        let user =
+            |(id, [up, down]): (u64, &Percents)| format!("({id}, '{}', {up}, {down})", passkey(id));
+        write(
+            "tracker_users (id, passkey, up_percent, down_percent)",
+            users.map(user).collect(),
+        );
+        let token = |((user, torrent), [up, down]): (&(u64, u64), &Percents)| {
+            format!("({user}, {torrent}, {up}, {down})")
+        };
+        write(
+            "tracker_tokens (user_id, torrent_id, up_percent, down_percent)",
+            self.tokens.iter().map(token).collect(),
+        );
+        let [up, down] = EVERYBODY;
+        let options = vec![format!("('up_percent', {up}), ('down_percent', {down})")];
+        write("tracker_options (name, value)", options);
+        let torrents = (1u64..).zip(&self.of_torrents);
+        let torrent = |(id, [up, down]): (u64, &Percents)| {
+            let hash = db.bytes(&hex(&info_hash(id)));
+            format!("({id}, {hash}, {up}, {down})")
+        };
+        let torrents: Vec<_> = torrents.map(torrent).collect();
+        db.run(&format!(
+            "INSERT INTO tracker_torrents (id, info_hash, up_percent, down_percent) VALUES {}",
+            torrents.join(", ")
+        ));
     }
 
     pub fn credit(&self, user: u64, torrent: u64) -> Credit {
@@ -160,52 +166,64 @@ impl Site {
 
     /// What the database holds now.
     pub fn told(&self) -> Told {
-        let db = self.connect();
-        // One state of it: the tracker may be writing.
-        db.execute_batch("BEGIN").expect("a transaction");
+        let mut db = self.connect();
+        db.freeze();
+        let peer_id = db.shown("peer_id");
+        let mut sums = |kind| {
+            let sql = format!(
+                "SELECT {peer_id}, sum(amount) FROM tracker_events WHERE kind = '{kind}' \
+                 GROUP BY peer_id"
+            );
+            rows(&mut *db, &sql, |row| (bytes(&row[0]), number(&row[1])))
+        };
+        let (completed, token_used) = (sums("completed"), sums("token_used"));
         Told {
             users: rows(
-                &db,
+                &mut *db,
                 "SELECT id, raw_uploaded, raw_downloaded, uploaded, downloaded FROM tracker_users",
-                |row| number(row, 0),
-                |row| numbers(row, 1),
+                |row| (number(&row[0]), numbers(&row[1..])),
             ),
             history: rows(
-                &db,
+                &mut *db,
                 "SELECT user_id, torrent_id, raw_uploaded, raw_downloaded, uploaded, downloaded, \
                  snatches, seeder, active, announces, seed_seconds, leech_seconds, started_at, \
                  last_at, completed_at FROM tracker_history",
-                |row| (number(row, 0), number(row, 1)),
-                |row| History {
-                    sums: numbers(row, 2),
-                    announces: number(row, 9),
-                    seed_seconds: number(row, 10),
-                    leech_seconds: number(row, 11),
-                    started: number(row, 12),
-                    last: number(row, 13),
-                    completed: number(row, 14),
+                |row| {
+                    let history = History {
+                        sums: numbers(&row[2..9]),
+                        announces: number(&row[9]),
+                        seed_seconds: number(&row[10]),
+                        leech_seconds: number(&row[11]),
+                        started: number(&row[12]),
+                        last: number(&row[13]),
+                        completed: number(&row[14]),
+                    };
+                    ((number(&row[0]), number(&row[1])), history)
                 },
             ),
             torrents: rows(
-                &db,
+                &mut *db,
                 "SELECT id, seeders, leechers, snatches, balance FROM tracker_torrents",
-                |row| number(row, 0),
-                |row| std::array::from_fn(|place| row.get(1 + place).expect("an integer")),
+                |row| (number(&row[0]), numbers(&row[1..])),
             ),
             peers: rows(
-                &db,
-                "SELECT peer_id, user_id, torrent_id, uploaded, downloaded, remaining, seeder, \
-                 active, port, started_at, last_at, announces FROM tracker_peers",
-                |row| row.get(0).expect("a peer id"),
-                |row| Peer {
-                    state: numbers(row, 1),
-                    started: number(row, 9),
-                    last: number(row, 10),
-                    announces: number(row, 11),
+                &mut *db,
+                &format!(
+                    "SELECT {peer_id}, user_id, torrent_id, uploaded, downloaded, remaining, \
+                     seeder, active, port, started_at, last_at, announces FROM tracker_peers"
+                ),
+                |row| {
+                    let peer = Peer {
+                        state: numbers(&row[1..9]),
+                        started: number(&row[9]),
+                        last: number(&row[10]),
+                        announces: number(&row[11]),
+                    };
+                    (bytes(&row[0]), peer)
                 },
             ),
-            completed: sums(&db, "completed"),
-            token_used: sums(&db, "token_used"),
+            completed,
+            token_used,
         }
     }
 }
@@ -246,31 +264,30 @@ pub struct Peer {
 }
 
 fn rows<K: Ord, V>(
-    db: &Connection,
+    db: &mut dyn Session,
     sql: &str,
-    key: impl Fn(&Row<'_>) -> K,
-    value: impl Fn(&Row<'_>) -> V,
+    read: impl Fn(&[String]) -> (K, V),
 ) -> BTreeMap<K, V> {
-    let mut statement = db.prepare(sql).expect("a statement");
-    let rows = statement.query_map((), |row| Ok((key(row), value(row))));
-    rows.expect("rows").map(|row| row.expect("a row")).collect()
+    db.rows(sql).iter().map(|row| read(row)).collect()
 }
 
-fn sums(db: &Connection, kind: &str) -> BTreeMap<[u8; 20], u64> {
-    let sql = format!(
-        "SELECT peer_id, sum(amount) FROM tracker_events WHERE kind = '{kind}' GROUP BY peer_id"
-    );
-    let key = |row: &Row<'_>| row.get(0).expect("a peer id");
-    rows(db, &sql, key, |row| number(row, 1))
+fn number<T: FromStr>(text: &str) -> T {
+    text.parse()
+        .unwrap_or_else(|_| panic!("{text:?} is no such number"))
 }
 
-fn number(row: &Row<'_>, column: usize) -> u64 {
-    let number: i64 = row.get(column).expect("an integer");
-    u64::try_from(number).expect("not negative")
+fn numbers<T: FromStr, const N: usize>(texts: &[String]) -> [T; N] {
+    std::array::from_fn(|place| number(&texts[place]))
 }
 
-fn numbers<const N: usize>(row: &Row<'_>, first: usize) -> [u64; N] {
-    std::array::from_fn(|place| number(row, first + place))
+/// A peer id that is shown in hexadecimal.
+fn bytes(text: &str) -> [u8; 20] {
+    let byte = |place| u8::from_str_radix(&text[2 * place..2 * place + 2], 16);
+    std::array::from_fn(|place| byte(place).expect("hexadecimal"))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 pub fn passkey(user: u64) -> String {

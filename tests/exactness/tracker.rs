@@ -2,8 +2,8 @@
 //! ways a data store can fail.
 
 use chihaya::config::Config;
-use chihaya::storage::{Change, Commit, Cursor, Sqlite, Storage, StorageError, Wanted};
-use chihaya::{Drivers, run};
+use chihaya::storage::{Change, Commit, Cursor, Storage, StorageError, Wanted};
+use chihaya::{Drivers, StartError, run};
 use fastrand::Rng;
 use std::fs::OpenOptions;
 use std::io::{Read, Write};
@@ -51,7 +51,8 @@ pub fn serve(folder: &Path) {
     let text = std::fs::read_to_string(folder.join(CONFIG_FILE)).expect("the settings");
     let config = Config::from_json(&text).expect("good settings");
     let folder = folder.to_owned();
-    let drivers = Drivers::builtin().with_storage("unreliable", move |config| {
+    let driver = config.storage.driver.clone();
+    let drivers = Drivers::builtin().with_storage(&driver, move |config| {
         Ok(Box::new(Unreliable::open(config, &folder)?))
     });
     run(&config, &drivers).expect("the tracker runs");
@@ -77,7 +78,7 @@ enum Fate {
 }
 
 struct Unreliable {
-    inner: Sqlite,
+    inner: Box<dyn Storage>,
     folder: PathBuf,
     dice: Rng,
 }
@@ -96,7 +97,11 @@ impl Unreliable {
         }
         note(folder, "opened");
         Ok(Unreliable {
-            inner: Sqlite::open(&config.storage.path)?,
+            inner: match Drivers::builtin().open_storage(config) {
+                Ok(inner) => inner,
+                Err(StartError::Storage(error)) => return Err(error),
+                Err(error) => return Err(StorageError::Fatal(error.to_string())),
+            },
             folder: folder.to_owned(),
             dice,
         })
@@ -126,7 +131,7 @@ impl Unreliable {
     fn ask<T>(
         &mut self,
         call: Call,
-        ask: impl FnOnce(&mut Sqlite) -> Result<T, StorageError>,
+        ask: impl FnOnce(&mut dyn Storage) -> Result<T, StorageError>,
     ) -> Result<T, StorageError> {
         let fate = self.fate(call);
         let lost = |what: &str| Err(StorageError::Retry(what.to_owned()));
@@ -145,7 +150,7 @@ impl Unreliable {
                 ("done", None, false)
             }
         };
-        let result = ask(&mut self.inner);
+        let result = ask(&mut *self.inner);
         match &result {
             Ok(_) => note(&self.folder, &format!("{} {deed}", call.name())),
             Err(error) => note(&self.folder, &format!("{} refused: {error}", call.name())),

@@ -70,6 +70,12 @@ pub trait Site {
 pub trait Application {
     /// Makes it so.
     fn change(&mut self, change: &Change);
+
+    /// What becomes known of a change, where the application has no words for all of it: some of
+    /// it, another change, or nothing. Of what is not known nothing is written either.
+    fn told(&self, change: Change) -> Option<Change> {
+        Some(change)
+    }
 }
 
 /// Reads back what the driver has written, by another way than the driver. A row is read as the
@@ -144,8 +150,10 @@ impl Suite<'_> {
         let Some(application) = self.site.application() else {
             return false;
         };
-        application.change(&change);
-        self.model.apply(change);
+        if let Some(told) = application.told(change.clone()) {
+            application.change(&change);
+            self.model.apply(told);
+        }
         true
     }
 

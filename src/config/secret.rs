@@ -1,0 +1,90 @@
+//! Texts that are not shown.
+
+use super::Config;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
+
+/// What stands for a secret where the configuration is shown. Too short for a token.
+const HIDDEN: &str = "(hidden)";
+
+/// A text that is not shown.
+#[derive(Clone, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct Secret(pub String);
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(HIDDEN)
+    }
+}
+
+impl<'de> Deserialize<'de> for Secret {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Secret, D::Error> {
+        // The usual message would show what is there instead of a text: the secret, most likely.
+        match Value::deserialize(deserializer)? {
+            Value::String(text) => Ok(Secret(text)),
+            _ => Err(D::Error::custom("must be a string")),
+        }
+    }
+}
+
+impl Config {
+    /// The same with secrets hidden, to be shown.
+    pub fn without_secrets(&self) -> Config {
+        let mut shown = self.clone();
+        let tokens = shown.admin.tokens.iter_mut();
+        let tokens = tokens.filter_map(|token| token.token.as_mut());
+        for secret in tokens.chain(&mut shown.storage.password) {
+            HIDDEN.clone_into(&mut secret.0);
+        }
+        if let Some(url) = &mut shown.storage.url {
+            hide_password(url);
+        }
+        shown
+    }
+}
+
+/// Hides the password of an address: between the user and the host, or a parameter.
+fn hide_password(url: &mut String) {
+    if let Some(start) = url.find("password=").map(|name| name + "password=".len()) {
+        let end = url[start..].find('&').map_or(url.len(), |end| start + end);
+        url.replace_range(start..end, HIDDEN);
+    }
+    let Some(start) = url.find("://").map(|scheme| scheme + 3) else {
+        return;
+    };
+    let authority = &url[start..];
+    let authority = &authority[..authority.find('/').unwrap_or(authority.len())];
+    let Some(at) = authority.rfind('@') else {
+        return;
+    };
+    if let Some(colon) = authority[..at].find(':') {
+        url.replace_range(start + colon + 1..start + at, HIDDEN);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn passwords_in_addresses_are_hidden() {
+        for (url, shown) in [
+            ("postgres://u:p@h/d", "postgres://u:(hidden)@h/d"),
+            ("mysql://u:p@ss:w@h:3306/d", "mysql://u:(hidden)@h:3306/d"),
+            ("mysql://u@h/d?x=a:b@c", "mysql://u@h/d?x=a:b@c"),
+            ("mysql://h:3306/d", "mysql://h:3306/d"),
+            ("postgres://:p@h", "postgres://:(hidden)@h"),
+            (
+                "postgres://h/d?user=u&password=p&x=y",
+                "postgres://h/d?user=u&password=(hidden)&x=y",
+            ),
+            ("nonsense", "nonsense"),
+        ] {
+            let mut hidden = url.to_owned();
+            hide_password(&mut hidden);
+            assert_eq!(hidden, shown);
+        }
+    }
+}

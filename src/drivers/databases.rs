@@ -1,0 +1,111 @@
+//! Storages in databases: how the configuration reaches them, and what it says to them.
+
+use crate::config::{self, Config};
+use crate::storage::sql::{
+    self, Connection, Dialect, Plan, Server, SqlError, SqlStorage, Tls, find_preset, preset_names,
+};
+use crate::storage::{Storage, StorageError};
+use std::path::Path;
+use std::time::Duration;
+
+/// Bytes of a password at most.
+const PASSWORD_BYTES_MOST: u64 = 4096;
+
+/// A driver: its name, its SQL, and how it connects.
+pub(super) struct Database {
+    pub(super) name: &'static str,
+    pub(super) dialect: Dialect,
+    pub(super) open: fn(&Server) -> Result<Box<dyn Connection>, SqlError>,
+}
+
+#[cfg(feature = "postgres")]
+pub(super) const POSTGRES: Database = Database {
+    name: "postgres",
+    dialect: Dialect::Postgres,
+    open: sql::open_postgres,
+};
+
+#[cfg(feature = "mysql")]
+pub(super) const MYSQL: Database = Database {
+    name: "mysql",
+    dialect: Dialect::Mysql,
+    open: sql::open_mysql,
+};
+
+impl Database {
+    /// The storage in this database. A server that cannot be reached now may be later.
+    pub(super) fn storage(&self, config: &Config) -> Result<Box<dyn Storage>, StorageError> {
+        let mut storage = self.prepare(config)?;
+        storage.connect()?;
+        Ok(Box::new(storage))
+    }
+
+    /// The same without a connection yet: its statements have been read.
+    pub(super) fn prepare(&self, config: &Config) -> Result<SqlStorage, StorageError> {
+        let settings = &config.storage;
+        let name = &settings.preset;
+        let preset = find_preset(name, self.dialect).ok_or_else(|| {
+            let known = preset_names(self.dialect).join(", ");
+            StorageError::Fatal(format!(
+                "storage.preset: {} has no preset {name:?}; there are: {known}",
+                self.name
+            ))
+        })?;
+        let [load, write] = settings.statements.given();
+        let plan = Plan::new(self.dialect, preset, &load, &write)
+            .map_err(|faults| StorageError::Fatal(faults.join("; ")))?;
+        let server = server(settings)?;
+        let open = self.open;
+        let open = Box::new(move || open(&server));
+        Ok(SqlStorage::new(self.name, plan, preset, open))
+    }
+}
+
+fn server(settings: &config::Storage) -> Result<Server, StorageError> {
+    let seconds = |span: config::Span| Duration::from_secs(span.0.into());
+    Ok(Server {
+        url: settings.url.clone().unwrap_or_default(),
+        password: password(settings)?,
+        connect_timeout: seconds(settings.connect_timeout),
+        statement_timeout: seconds(settings.statement_timeout),
+        tls: match settings.tls {
+            config::Tls::Off => Tls::Off,
+            config::Tls::Require => Tls::Require,
+            config::Tls::Verify => Tls::Verify,
+        },
+        tls_ca: settings.tls_ca.clone(),
+    })
+}
+
+/// The password, wherever it stands; lines at the end of a file are not part of it.
+fn password(settings: &config::Storage) -> Result<Option<String>, StorageError> {
+    if let Some(password) = &settings.password {
+        return Ok(Some(password.0.clone()));
+    }
+    if let Some(name) = &settings.password_env {
+        let value = std::env::var(name).map_err(|error| {
+            StorageError::Fatal(format!(
+                "storage.password_env: environment variable {name}: {error}"
+            ))
+        });
+        return value.map(Some);
+    }
+    let Some(path) = &settings.password_file else {
+        return Ok(None);
+    };
+    let text = read(path).map_err(|error| {
+        let path = path.display();
+        StorageError::Fatal(format!(
+            "storage.password_file: cannot read {path}: {error}"
+        ))
+    })?;
+    Ok(Some(text.trim_end_matches(['\r', '\n']).to_owned()))
+}
+
+fn read(path: &Path) -> std::io::Result<String> {
+    use std::io::Read;
+    let mut text = String::new();
+    let file = std::fs::File::open(path)?;
+    file.take(PASSWORD_BYTES_MOST).read_to_string(&mut text)?;
+    Ok(text)
+}

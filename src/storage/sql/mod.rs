@@ -1,0 +1,37 @@
+//! Any database that speaks SQL: statements from a preset or the configuration, with values as
+//! literals.
+
+mod connection;
+mod directory;
+mod fields;
+mod lexer;
+mod literal;
+mod load;
+#[cfg(feature = "mysql")]
+mod mysql;
+#[cfg(any(feature = "mysql", feature = "postgres"))]
+mod numbers;
+mod plan;
+#[cfg(feature = "postgres")]
+mod postgres;
+mod presets;
+#[cfg(any(feature = "mysql", feature = "postgres"))]
+mod server;
+mod storage;
+mod template;
+#[cfg(test)]
+mod words;
+mod write;
+
+pub use connection::{Connection, Dialect, Fault, Row, RowByRow, Rows, SqlError, Value};
+pub use literal::{Datum, write as write_literal};
+#[cfg(feature = "mysql")]
+pub use mysql::open as open_mysql;
+pub use plan::{Given, Plan};
+#[cfg(feature = "postgres")]
+pub use postgres::open as open_postgres;
+pub use presets::{ALL as PRESETS, Preset, find as find_preset, names as preset_names};
+#[cfg(any(feature = "mysql", feature = "postgres"))]
+pub use server::{Server, Tls};
+pub use storage::{Open, SqlStorage};
+pub use template::{Field, STATEMENT_MAX_BYTES, STATEMENT_MAX_ROWS, Template, Unfit};

@@ -1,0 +1,148 @@
+//! A storage in any database that speaks SQL, by statements of a preset or of the configuration.
+
+use super::connection::{Connection, Fault, SqlError};
+use super::load::Loading;
+use super::plan::Plan;
+use super::presets::Preset;
+use super::write::{self, Failed};
+use crate::storage::{Change, Commit, Cursor, Storage, StorageError, Wanted};
+
+/// Opens a connection.
+pub type Open = dyn Fn() -> Result<Box<dyn Connection>, SqlError> + Send;
+
+/// The storage. Its connection is opened when it is needed, and again when it has been lost.
+pub struct SqlStorage {
+    /// The driver's name, for messages.
+    driver: &'static str,
+    open: Box<Open>,
+    plan: Plan,
+    schema: &'static [&'static str],
+    connection: Option<Box<dyn Connection>>,
+    /// The tables that the tracker makes are there.
+    is_ready: bool,
+}
+
+impl SqlStorage {
+    /// A storage that connects by `open`; tables of the tracker's own that a preset has are made
+    /// where they are missing.
+    pub fn new(driver: &'static str, plan: Plan, preset: &Preset, open: Box<Open>) -> SqlStorage {
+        SqlStorage {
+            driver,
+            open,
+            plan,
+            schema: preset.schema,
+            connection: None,
+            is_ready: false,
+        }
+    }
+
+    /// Connects, so that what is wrong is told at once.
+    pub fn connect(&mut self) -> Result<(), StorageError> {
+        self.with("cannot connect", |_, _| Ok::<_, Failed>(()))
+    }
+
+    /// What it says to the database.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// Does something with a connection. One that fails is given up, unless the database merely
+    /// refused: whatever it was in the middle of is over then.
+    fn with<T, E: Into<Failed>>(
+        &mut self,
+        what: &str,
+        work: impl FnOnce(&mut dyn Connection, &Plan) -> Result<T, E>,
+    ) -> Result<T, StorageError> {
+        let driver = self.driver;
+        let failed = |err: SqlError| failure(driver, what, err);
+        let mut connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => (self.open)().map_err(|err| failure(driver, "cannot connect", err))?,
+        };
+        if !self.is_ready {
+            self.make_tables(&mut *connection)?;
+            self.is_ready = true;
+        }
+        match work(&mut *connection, &self.plan).map_err(Into::into) {
+            Ok(done) => {
+                self.connection = Some(connection);
+                Ok(done)
+            }
+            Err(Failed::Rows(rows)) => {
+                self.connection = Some(connection);
+                Err(StorageError::Rows(rows))
+            }
+            Err(Failed::Moved(position)) => {
+                self.connection = Some(connection);
+                Err(StorageError::Moved(position))
+            }
+            Err(Failed::Sql(err)) => Err(failed(err)),
+        }
+    }
+
+    /// Makes the tables that the tracker writes and a site does not have, all or none that are
+    /// missing: whether they are there is asked first, as making needs more rights.
+    fn make_tables(&self, connection: &mut dyn Connection) -> Result<(), StorageError> {
+        let Err(missing) = connection.prepare(super::presets::PROBE) else {
+            return Ok(());
+        };
+        if missing.kind != Fault::Wrong {
+            return Err(failure(self.driver, "cannot look for its tables", missing));
+        }
+        for statement in self.schema {
+            connection.execute(statement).map_err(|err| {
+                let what = "cannot make its tables (chihaya schema prints them)";
+                failure(self.driver, what, err)
+            })?;
+        }
+        Ok(())
+    }
+}
+
+fn failure(driver: &str, what: &str, err: SqlError) -> StorageError {
+    let message = format!("{driver}: {what}: {}", err.message);
+    match err.kind {
+        Fault::Lost | Fault::Busy => StorageError::Retry(message),
+        // A value that is refused outside of a batch is the statement's fault.
+        Fault::Data | Fault::Wrong => StorageError::Fatal(message),
+    }
+}
+
+impl Storage for SqlStorage {
+    fn load(
+        &mut self,
+        since: Option<Cursor>,
+        to: &mut dyn FnMut(Change),
+    ) -> Result<Cursor, StorageError> {
+        let loaded = self.with("cannot load", |connection, plan| {
+            let mut loading = Loading::new(connection, plan, to);
+            match (since, &plan.load.changes) {
+                (None, _) => loading
+                    .all()
+                    .map(|cursor| Some(cursor.unwrap_or(Cursor(0)))),
+                (Some(since), Some(changes)) => loading.since(changes, since).map(Some),
+                (Some(_), None) => Ok(None),
+            }
+        })?;
+        loaded.ok_or(StorageError::CursorGone)
+    }
+
+    fn find(&mut self, wanted: &Wanted, to: &mut dyn FnMut(Change)) -> Result<(), StorageError> {
+        self.with("cannot look into the directory", |connection, plan| {
+            Loading::new(connection, plan, to).find(wanted)
+        })
+    }
+
+    fn position(&mut self, writer: &str) -> Result<u64, StorageError> {
+        let position = self.with("cannot read the position", |connection, plan| {
+            write::position(connection, plan, writer)
+        });
+        Ok(position?.unwrap_or(0))
+    }
+
+    fn commit(&mut self, writer: &str, batch: &Commit) -> Result<(), StorageError> {
+        self.with("cannot commit", |connection, plan| {
+            write::commit(connection, plan, writer, batch)
+        })
+    }
+}

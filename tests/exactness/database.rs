@@ -1,0 +1,199 @@
+//! The databases that a site may have: a file of SQLite, or a real server, which can be killed.
+
+use chihaya::storage::Sqlite;
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, Row};
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+
+/// Where the site keeps what it knows, and how its tracker is told of that.
+pub trait Database {
+    /// The section `storage` of the tracker's settings, as far as it names the database.
+    fn settings(&self) -> Value;
+
+    /// Another way into it than the tracker's.
+    fn connect(&self) -> Box<dyn Session>;
+
+    /// Makes the tracker's tables.
+    fn prepare(&self);
+
+    /// Kills its server, whatever it does; false where it has none.
+    fn kill(&mut self) -> bool {
+        false
+    }
+
+    /// Starts it again; returns when it answers.
+    fn restart(&mut self) {}
+}
+
+/// Someone who asks a database.
+pub trait Session {
+    /// The rows of a query, all values as text.
+    fn rows(&mut self, sql: &str) -> Vec<Vec<String>>;
+
+    /// Runs a statement.
+    fn run(&mut self, sql: &str);
+
+    /// What shows bytes in hexadecimal.
+    fn shown(&self, column: &str) -> String;
+
+    /// Bytes as a literal.
+    fn bytes(&self, hex: &str) -> String;
+
+    /// From here on, one state of it is seen: the tracker may be writing.
+    fn freeze(&mut self);
+
+    /// Keeps the tracker from writing, until this session ends; false when the tracker was faster.
+    fn lock(&mut self) -> bool;
+}
+
+pub struct File(PathBuf);
+
+impl File {
+    pub fn new(folder: &Path) -> File {
+        File(folder.join("site.db"))
+    }
+}
+
+impl Database for File {
+    fn settings(&self) -> Value {
+        json!({"driver": "sqlite", "path": self.0})
+    }
+
+    fn connect(&self) -> Box<dyn Session> {
+        Box::new(Connection::open(&self.0).expect("the database"))
+    }
+
+    fn prepare(&self) {
+        drop(Sqlite::open(&self.0).expect("the tables"));
+    }
+}
+
+impl Session for Connection {
+    fn rows(&mut self, sql: &str) -> Vec<Vec<String>> {
+        let mut statement = self.prepare(sql).expect("a statement");
+        let columns = statement.column_count();
+        let read = |row: &Row<'_>| {
+            let value = |column| match row.get_ref(column).expect("a value") {
+                ValueRef::Integer(number) => number.to_string(),
+                ValueRef::Text(text) => String::from_utf8(text.to_vec()).expect("UTF-8"),
+                ValueRef::Null => "NULL".to_owned(),
+                value => panic!("{sql}: {value:?}"),
+            };
+            Ok((0..columns).map(value).collect())
+        };
+        let rows = statement.query_map((), read).expect("rows");
+        rows.map(|row| row.expect("a row")).collect()
+    }
+
+    fn run(&mut self, sql: &str) {
+        let done = self.execute_batch(sql);
+        assert!(done.is_ok(), "{sql}: {done:?}");
+    }
+
+    fn shown(&self, column: &str) -> String {
+        format!("lower(hex({column}))")
+    }
+
+    fn bytes(&self, hex: &str) -> String {
+        format!("X'{hex}'")
+    }
+
+    fn freeze(&mut self) {
+        self.run("BEGIN");
+    }
+
+    fn lock(&mut self) -> bool {
+        self.execute_batch("BEGIN IMMEDIATE").is_ok()
+    }
+}
+
+#[cfg(any(feature = "mysql", feature = "postgres"))]
+pub use server::OfServer;
+
+#[cfg(any(feature = "mysql", feature = "postgres"))]
+mod server {
+    use super::{Database, Session};
+    use crate::servers::{Kind, PASSWORD, Server, Shell};
+    use serde_json::{Value, json};
+
+    /// The name of the database.
+    const NAME: &str = "site";
+
+    pub struct OfServer(pub Server);
+
+    impl Database for OfServer {
+        fn settings(&self) -> Value {
+            let driver = match self.0.kind() {
+                Kind::Mariadb => "mysql",
+                Kind::Postgres => "postgres",
+            };
+            json!({"driver": driver, "url": self.0.url(NAME), "password": PASSWORD})
+        }
+
+        fn connect(&self) -> Box<dyn Session> {
+            Box::new(Client {
+                kind: self.0.kind(),
+                shell: self.0.shell(NAME),
+            })
+        }
+
+        fn prepare(&self) {
+            self.0.create(NAME);
+        }
+
+        fn kill(&mut self) -> bool {
+            self.0.kill();
+            true
+        }
+
+        fn restart(&mut self) {
+            self.0.restart();
+        }
+    }
+
+    struct Client {
+        kind: Kind,
+        shell: Shell,
+    }
+
+    impl Session for Client {
+        fn rows(&mut self, sql: &str) -> Vec<Vec<String>> {
+            self.shell.rows(sql)
+        }
+
+        fn run(&mut self, sql: &str) {
+            self.shell.run(sql);
+        }
+
+        fn shown(&self, column: &str) -> String {
+            match self.kind {
+                Kind::Mariadb => format!("LOWER(HEX({column}))"),
+                Kind::Postgres => format!("encode({column}, 'hex')"),
+            }
+        }
+
+        fn bytes(&self, hex: &str) -> String {
+            match self.kind {
+                Kind::Mariadb => format!("X'{hex}'"),
+                Kind::Postgres => format!("'\\x{hex}'::bytea"),
+            }
+        }
+
+        fn freeze(&mut self) {
+            self.shell.run(match self.kind {
+                Kind::Mariadb => "START TRANSACTION WITH CONSISTENT SNAPSHOT",
+                Kind::Postgres => "BEGIN ISOLATION LEVEL REPEATABLE READ",
+            });
+        }
+
+        fn lock(&mut self) -> bool {
+            let table = "tracker_users";
+            self.shell.run(&match self.kind {
+                Kind::Mariadb => format!("LOCK TABLES {table} WRITE"),
+                Kind::Postgres => format!("BEGIN; LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE"),
+            });
+            true
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! Bytes and texts as literals that need no quoting: what is written is what is read.
+
+use super::values::rows;
+use super::{on_each, run};
+use std::fmt::Write;
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+#[test]
+fn bytes_and_texts_arrive_as_they_are() {
+    let all: Vec<u8> = (0..=255).collect();
+    let bytes: [&[u8]; 5] = [&all, b"", b"\0", b"'; DROP TABLE t; --", b"\\x41\\"];
+    let texts = [
+        "",
+        "qB/5 ' \\ \"; DROP é",
+        "Клиент/1.0 \u{1f980} 客户端",
+        ":user ?1 $1 %s [[x|,]] /* -- */ `x`",
+        "tab\tline\r\nend\u{7f}\u{1}",
+        "\u{feff}\u{fffd}\u{10ffff}",
+    ];
+    on_each("literals", |site| {
+        let mut db = site.connect();
+        run(
+            &mut *db,
+            &[site.either(
+                "CREATE TABLE t (b BLOB, s TEXT)",
+                "CREATE TABLE t (b BYTEA, s TEXT)",
+            )],
+        );
+        for bytes in bytes {
+            let hex = hex(bytes);
+            let (maria, postgres) = (format!("X'{hex}'"), format!("'\\x{hex}'::bytea"));
+            let literal = site.either(&maria, &postgres);
+            run(
+                &mut *db,
+                &[
+                    "DELETE FROM t",
+                    &format!("INSERT INTO t (b) VALUES ({literal})"),
+                ],
+            );
+            for sql in ["SELECT b FROM t", &format!("SELECT {literal}")] {
+                assert_eq!(
+                    rows(&mut *db, sql),
+                    [[format!("Bytes({bytes:?})")]],
+                    "{sql}"
+                );
+            }
+        }
+        for text in texts {
+            let hex = hex(text.as_bytes());
+            let maria = format!("CONVERT(X'{hex}' USING utf8mb4)");
+            let postgres = format!("convert_from('\\x{hex}','UTF8')");
+            let literal = site.either(&maria, &postgres);
+            run(
+                &mut *db,
+                &[
+                    "DELETE FROM t",
+                    &format!("INSERT INTO t (s) VALUES ({literal})"),
+                ],
+            );
+            for sql in ["SELECT s FROM t", &format!("SELECT {literal}")] {
+                assert_eq!(rows(&mut *db, sql), [[format!("Text({text:?})")]], "{sql}");
+            }
+        }
+    });
+}

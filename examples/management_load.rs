@@ -9,7 +9,7 @@
 //! steady rate; it says how many were answered and how long answers took.
 
 use std::fmt::Write as _;
-use std::io::{BufRead, BufReader, BufWriter, Read, Write};
+use std::io::{BufRead, BufReader, BufWriter, Write};
 use std::net::TcpStream;
 use std::thread;
 use std::time::{Duration, Instant};

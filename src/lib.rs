@@ -28,6 +28,10 @@
 //! commits batches, loads the directory, and looks up what is unknown. It may block, and nobody
 //! waits for it.
 //!
+//! The *admin* thread serves the management API, where a token is configured, from a poll of its own:
+//! what it is told goes to [`server::Authority`], and what it is asked is answered from snapshots and
+//! counters ([`tracker::api`]).
+//!
 //! # One announce, from packet to packet
 //!
 //! A tick of a worker (`server/worker.rs`) takes what every ready socket holds, and ends with all

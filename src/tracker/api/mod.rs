@@ -2,7 +2,7 @@
 //! questions about it.
 //!
 //! No sockets here, as everywhere below the server: a [`Conversation`] is shown what a connection
-//! has brought and says what follows. One table of [`routes`] decides what is served, what
+//! has brought and says what follows. One table of routes decides what is served, what
 //! `Allow` says, and what the OpenAPI [`document`] holds, so that they cannot differ.
 
 mod access;

@@ -26,6 +26,9 @@ use std::time::{Duration, Instant};
 
 /// How long a push waits for the storage before it is answered without.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// Held edits beyond which a further one does not wait to be written: two transactions' worth. Whoever
+/// tells of a whole directory at once need not wait a second for each few thousand.
+const BACKLOG_WAITED_FOR: usize = 8192;
 /// How long the thread sleeps when nobody wakes it.
 const IDLE: Duration = Duration::from_millis(500);
 /// Looks at the workers before the thread sleeps between them, and how long it sleeps then: a tick
@@ -254,7 +257,8 @@ impl Work {
         };
         let position = Some(ticket.position);
         self.wait(ticket.number, at, edited.placed, position, before);
-        match state.storage.is_expected() {
+        let is_behind = state.truth.held.len() > BACKLOG_WAITED_FOR;
+        match state.storage.is_expected() && !is_behind {
             true => {
                 let deadline = Instant::now() + PATIENCE;
                 self.deadlines.push_back((deadline, ticket.number));

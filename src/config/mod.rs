@@ -2,6 +2,7 @@
 
 mod admin;
 mod check;
+mod dialects;
 mod reading;
 mod units;
 
@@ -10,6 +11,7 @@ pub use admin::{
     token_fault,
 };
 pub use check::Fault;
+pub use dialects::{Dialects, Entrance, Ocelot, SecretPlace, Unit3d, secret_fault};
 pub use units::{Bytes, Span};
 
 use ipnet::IpNet;

@@ -5,7 +5,7 @@
 
 use chihaya::config::{self, Config};
 use chihaya::tracker::Settings;
-use chihaya::tracker::http::{Requests, Rest};
+use chihaya::tracker::http::{Next, Requests, Rest};
 use chihaya::wire::http::{Status, parse};
 use chihaya_fuzz::{NOW, TIME, bencode, decides_once, tracker};
 use libfuzzer_sys::fuzz_target;
@@ -55,7 +55,7 @@ fn serve(bytes: &[u8]) {
                 unread = &unread[consumed..];
                 (
                     request.head_only,
-                    requests.collect(&mut tracker, 0, &request, CLIENT),
+                    requests.collect(&mut tracker, 0, &request, CLIENT) == Next::Another,
                 )
             }
             Ok(Status::Partial) => break,

@@ -1,6 +1,7 @@
 //! The listener for management, and who may speak to it.
 
 use super::check::Check;
+use super::dialects::Dialects;
 use super::units::HOUR;
 use super::{Config, Secret, Span};
 use serde::{Deserialize, Serialize};
@@ -16,12 +17,12 @@ pub const TOKEN_BYTES_MOST: usize = 256;
 /// Tokens at most: each is compared with whatever is given.
 const TOKENS_MOST: usize = 64;
 
-/// The listener for management; there is none without a token.
+/// The listener for management; there is none without a token or a dialect.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Admin {
     /// Its addresses; none: no listener. Port 0: any free one, told in the log.
     pub listen: Vec<SocketAddr>,
-    /// Who may do what; none: no listener.
+    /// Who may do what; none: no listener, unless a dialect is spoken there.
     pub tokens: Vec<AdminToken>,
     /// Connections at most; those that stand idle longest make room.
     pub max_connections: u16,
@@ -33,6 +34,8 @@ pub struct Admin {
     pub idle_timeout: Span,
     /// How long a client may take nothing of its answer.
     pub write_timeout: Span,
+    /// Dialects of existing web applications.
+    pub dialects: Dialects,
 }
 
 impl Default for Admin {
@@ -48,14 +51,21 @@ impl Default for Admin {
             body_timeout: Span(30),
             idle_timeout: Span(60),
             write_timeout: Span(30),
+            dialects: Dialects::default(),
         }
     }
 }
 
 impl Admin {
     /// Whether there is a listener.
+    pub fn listens(&self) -> bool {
+        let is_used = !self.tokens.is_empty() || self.dialects.is_at_admin();
+        is_used && !self.listen.is_empty()
+    }
+
+    /// Whether there is anybody to be managed by, at the listener or elsewhere.
     pub fn is_on(&self) -> bool {
-        !self.tokens.is_empty() && !self.listen.is_empty()
+        self.listens() || self.dialects.is_at_tracker()
     }
 }
 

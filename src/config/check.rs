@@ -50,6 +50,7 @@ impl Config {
         self.check_private(&mut check);
         self.check_admin(&mut check);
         self.check_storage(&mut check);
+        self.check_dialects(&mut check);
         check.0
     }
 

@@ -2,6 +2,7 @@
 
 mod admin;
 mod check;
+mod dialects;
 mod reading;
 mod secret;
 mod storage;
@@ -11,6 +12,7 @@ pub use admin::{
     Admin, AdminToken, DEFAULT_ADMIN_PORT, Scope, TOKEN_BYTES_LEAST, TOKEN_BYTES_MOST, token_fault,
 };
 pub use check::Fault;
+pub use dialects::{Dialects, Entrance, Ocelot, SecretPlace, Unit3d, secret_fault};
 pub use secret::Secret;
 pub use storage::{LoadStatements, Statements, Storage, Tls, WriteStatements};
 pub use units::{Bytes, Span};

@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 /// What stands for a secret where the configuration is shown. Too short for a token.
-const HIDDEN: &str = "(hidden)";
+pub(super) const HIDDEN: &str = "(hidden)";
 
 /// A text that is not shown.
 #[derive(Clone, PartialEq, Eq, Serialize)]
@@ -38,6 +38,7 @@ impl Config {
         for secret in tokens.chain(&mut shown.storage.password) {
             HIDDEN.clone_into(&mut secret.0);
         }
+        shown.admin.dialects.hide();
         if let Some(url) = &mut shown.storage.url {
             hide_password(url);
         }

@@ -127,6 +127,47 @@ fn ranges_and_what_does_not_fit_together() {
             "admin.tokens[0]: unknown field `tokn`",
         ),
         (
+            r#"{"tracker": "private", "admin": {"dialects": {"ocelot": {"on": "admin"}}}}"#,
+            "admin.dialects.ocelot: needs just one of secret, secret_file and secret_env",
+        ),
+        (
+            r#"{"tracker": "private", "admin": {"dialects": {"ocelot": {"on": "both",
+                "secret_env": "A", "report_secret_env": "B", "report_secret_file": "c"}}}}"#,
+            "admin.dialects.ocelot: needs just one of report_secret,",
+        ),
+        (
+            r#"{"tracker": "private", "admin": {"dialects": {"unit3d": {"on": "tracker",
+                "key": "fifteen-letters"}}}}"#,
+            "admin.dialects.unit3d: a token has between 16 and 256 bytes",
+        ),
+        (
+            r#"{"tracker": "private", "admin": {"dialects": {"unit3d": {"on": "tracker",
+                "key": "with/slashes/in/it"}}}}"#,
+            "admin.dialects.unit3d: a secret in a path is of letters",
+        ),
+        (
+            r#"{"tracker": "private", "admin": {"dialects": {"unit3d": {"key_env": "A"}}}}"#,
+            "admin.dialects.unit3d: missing field `on`",
+        ),
+        (
+            r#"{"tracker": "private", "admin": {"dialects": {"gazelle": null}}}"#,
+            "admin.dialects.gazelle: unknown key",
+        ),
+        (
+            r#"{"admin": {"dialects": {"unit3d": {"on": "admin", "key_env": "A"}}}}"#,
+            "admin.dialects: a public tracker has no directory",
+        ),
+        (
+            r#"{"tracker": "private", "network": {"http": []},
+                "admin": {"dialects": {"unit3d": {"on": "tracker", "key_env": "A"}}}}"#,
+            "admin.dialects: on the tracker, but network.http is empty",
+        ),
+        (
+            r#"{"tracker": "private", "admin": {"listen": [],
+                "dialects": {"unit3d": {"on": "both", "key_env": "A"}}}}"#,
+            "admin.dialects: on admin, but admin.listen is empty",
+        ),
+        (
             r#"{"network": {"udp_send_buffer": "1TB"}}"#,
             "network.udp_send_buffer: must be",
         ),
@@ -154,6 +195,37 @@ fn tokens_are_not_shown() {
     assert!(faults(&shown)[0].starts_with("admin.tokens[0]: a token has"));
     let number = text.replace(r#""5ecret-5ecret-5ecret""#, "1234567890123456");
     assert_eq!(faults(&number), ["admin.tokens[0]: must be a string"]);
+}
+
+#[test]
+fn secrets_of_dialects_are_not_shown() {
+    let text = r#"{"tracker": "private", "admin": {"dialects": {
+        "ocelot": {"on": "admin", "secret": "5ecret-5ecret-5ecret", "report_secret":
+            "5ecret-5ecret-for-reports"},
+        "unit3d": {"on": "tracker", "key": "5ecret-5ecret-key"}}}}"#;
+    let config = Config::from_json(text).expect("a good configuration");
+    assert_eq!(Config::from_json(&config.to_json()).as_ref(), Ok(&config));
+    let shown = config.without_secrets().to_json();
+    for shown in [&shown, &format!("{config:?}")] {
+        assert_eq!(shown.matches("(hidden)").count(), 3, "{shown}");
+        assert!(!shown.contains("5ecret"), "{shown}");
+    }
+    let number = text.replace(r#""5ecret-5ecret-key""#, "1234567890123456");
+    assert_eq!(faults(&number), ["admin.dialects.unit3d: must be a string"]);
+}
+
+/// The listener is there for whom it is meant; the thread for whoever speaks a dialect.
+#[test]
+fn a_dialect_turns_on_what_it_needs() {
+    for (on, listens) in [("admin", true), ("both", true), ("tracker", false)] {
+        let text = format!(
+            r#"{{"tracker": "private", "admin": {{"dialects": {{
+                "unit3d": {{"on": "{on}", "key_env": "A"}}}}}}}}"#
+        );
+        let config = Config::from_json(&text).expect("a good configuration");
+        assert!(config.admin.is_on());
+        assert_eq!(config.admin.listens(), listens, "{on}");
+    }
 }
 
 #[test]

@@ -78,14 +78,24 @@ impl Http {
     }
 
     fn add(&mut self, tracker: &mut Tracker, stream: TcpStream, client: IpAddr, now: Seconds) {
-        if self.connections.len() >= self.shared.max_connections {
-            self.evict();
-        }
         let network = &self.shared.network;
         let proxied = network.proxy_protocol && self.shared.settings.is_trusted_proxy(client);
         let phase = if proxied { Phase::Proxy } else { Phase::Open };
         let deadline = after(now, network.head_timeout.0);
-        let mut connection = Connection::new(stream, client, phase, deadline);
+        let connection = Connection::new(stream, client, phase, deadline);
+        self.welcome(tracker, connection, now);
+    }
+
+    /// Makes room for a connection, and reads what it brings.
+    pub(super) fn welcome(
+        &mut self,
+        tracker: &mut Tracker,
+        mut connection: Connection,
+        now: Seconds,
+    ) {
+        if self.connections.len() >= self.shared.max_connections {
+            self.evict();
+        }
         // The request is usually there already: one that is answered at once is never polled.
         connection.more_to_read = true;
         let key = self.connections.insert(connection);

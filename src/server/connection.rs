@@ -19,6 +19,8 @@ pub(super) enum Phase {
     Open,
     /// No request is read any more; it ends when everything is sent. `linger`: input may be left.
     Closing { linger: bool },
+    /// What it asks for is served elsewhere; it goes there when everything is sent.
+    Crossing,
     /// All is sent and said to be: the rest of the input is thrown away.
     Lingering { left: usize },
 }
@@ -108,6 +110,11 @@ impl Connection {
     /// Keeps what is not a whole request yet.
     pub(super) fn keep_unread(&mut self, bytes: &[u8]) {
         self.unread = bytes.to_vec();
+    }
+
+    /// What goes elsewhere: the socket, who speaks, and what is unread.
+    pub(super) fn into_parts(self) -> (TcpStream, IpAddr, Vec<u8>) {
+        (self.stream, self.client, self.unread)
     }
 
     /// Reads once into `buffer`: 0 at the end of the input, `None` when nothing is there.

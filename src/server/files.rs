@@ -6,7 +6,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 /// What is kept over a restart is for its owner alone.
-const MODE: u32 = 0o600;
+pub(super) const MODE: u32 = 0o600;
 const BUFFER_BYTES: usize = 1 << 16;
 
 /// Writes a file beside another, then puts it in its place, to last through a power cut; returns

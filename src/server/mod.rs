@@ -5,6 +5,7 @@ mod admin;
 mod bind;
 mod clock;
 mod connection;
+mod crossing;
 mod files;
 mod private;
 mod tcp;
@@ -89,6 +90,15 @@ pub enum StartError {
         /// Why.
         error: String,
     },
+    /// A secret of a dialect cannot be had, or is none.
+    Secret {
+        /// Of which.
+        dialect: &'static str,
+        /// The setting.
+        name: &'static str,
+        /// Why.
+        error: String,
+    },
     /// The system refuses something every tracker needs.
     System {
         /// What was asked of it.
@@ -133,6 +143,11 @@ impl std::fmt::Display for StartError {
             StartError::Token { name, error } => {
                 write!(f, "admin.tokens: the token of {name:?}: {error}")
             }
+            StartError::Secret {
+                dialect,
+                name,
+                error,
+            } => write!(f, "admin.dialects.{dialect}.{name}: {error}"),
             StartError::System { what, error } => write!(f, "cannot {what}: {error}"),
         }
     }
@@ -190,6 +205,7 @@ impl Server {
             full_scrape,
             max_connections: max_connections(config, workers),
             counters: (0..workers).map(|_| WorkerCounters::default()).collect(),
+            crossing: config.admin.dialects.is_at_tracker().then(Arc::default),
         });
         let addresses = bound.iter().map(|bound| (bound.protocol, bound.address));
         let of_admin = admin.iter().map(|(_, address)| (Protocol::Admin, *address));
@@ -244,14 +260,14 @@ impl Server {
         Ok(())
     }
 
-    /// Starts the listener for management, if it has sockets.
+    /// Starts the thread of the listener for management, if there is anything for it to do.
     fn start_admin(
         &mut self,
         config: &Config,
         cache: &Arc<dyn Driver>,
         listeners: Vec<(TcpListener, SocketAddr)>,
     ) -> Result<(), StartError> {
-        if listeners.is_empty() {
+        if !config.admin.is_on() {
             return Ok(());
         }
         let handle = cache.open(u64::from_le_bytes(random()?));
@@ -264,7 +280,12 @@ impl Server {
             self.private.as_ref().map(Private::view),
         );
         let listeners = listeners.into_iter().map(|(listener, _)| listener);
-        self.admin = Some(Admin::start(&config.admin, listeners.collect(), inquiry)?);
+        let crossing = self.shared.crossing.clone();
+        if let (Some(crossing), Some(worker)) = (&crossing, self.wakers.first()) {
+            crossing.to_workers.set_taker(Arc::clone(worker));
+        }
+        let listeners = listeners.collect();
+        self.admin = Some(Admin::start(config, listeners, crossing, inquiry)?);
         Ok(())
     }
 
@@ -304,7 +325,11 @@ impl Server {
 
 /// Sockets of the listener for management; none where there is to be none.
 fn bind_admin(config: &Config) -> Result<Vec<(TcpListener, SocketAddr)>, StartError> {
-    let listen = config.admin.listen.iter().filter(|_| config.admin.is_on());
+    let listen = config
+        .admin
+        .listen
+        .iter()
+        .filter(|_| config.admin.listens());
     listen.map(|address| bind::admin(*address)).collect()
 }
 

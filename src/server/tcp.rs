@@ -17,7 +17,7 @@ use std::io;
 use std::sync::{Arc, PoisonError};
 
 /// Bytes read at once, for all connections in turn: two of the longest request heads.
-const READ_BYTES: usize = 2 * http::MAX_HEAD_BYTES;
+pub(super) const READ_BYTES: usize = 2 * http::MAX_HEAD_BYTES;
 /// Requests of all connections in a tick, after which the others wait for the next: the answers of
 /// a tick are all in memory at once, a few KiB each.
 const REQUESTS_PER_TICK: usize = 1024;
@@ -301,6 +301,10 @@ impl Http {
                 }
                 connection.linger();
                 connection.deadline = after(now, LINGER_SECS);
+            }
+            if connection.phase == Phase::Crossing && !connection.has_unsent() {
+                self.cross(registry, key);
+                continue;
             }
             let token = Token(self.first_token + key);
             if let Err(error) = poll_for(connection, registry, token) {

@@ -2,7 +2,7 @@
 
 use super::connection::{Connection, Phase};
 use crate::tracker::Tracker;
-use crate::tracker::http::Requests;
+use crate::tracker::http::{Next, Requests};
 use crate::wire::{http, proxy};
 use log::debug;
 use std::io;
@@ -60,9 +60,14 @@ impl Turn<'_> {
             );
             buffer.copy_within(used..filled, 0);
             filled -= used;
-            if let Phase::Closing { .. } = connection.phase {
-                connection.more_to_read = false;
-                filled = 0;
+            match connection.phase {
+                Phase::Closing { .. } => {
+                    connection.more_to_read = false;
+                    filled = 0;
+                }
+                // What is unread goes along.
+                Phase::Crossing => connection.more_to_read = false,
+                Phase::Proxy | Phase::Open | Phase::Lingering { .. } => {}
             }
             if taken >= REQUESTS_PER_TURN {
                 connection.more_to_read = true;
@@ -105,15 +110,25 @@ fn collect(
     while connection.phase == Phase::Open && *taken < REQUESTS_PER_TURN && used < bytes.len() {
         match http::parse(&bytes[used..]) {
             Ok(http::Status::Complete { request, consumed }) => {
+                match requests.collect(tracker, key, &request, connection.client) {
+                    Next::Another => {}
+                    Next::Nothing => {
+                        connection.phase = Phase::Closing {
+                            linger: used + consumed < bytes.len(),
+                        };
+                    }
+                    Next::Elsewhere => {
+                        connection.phase = Phase::Crossing;
+                        break;
+                    }
+                }
                 used += consumed;
                 *taken += 1;
-                if !requests.collect(tracker, key, &request, connection.client) {
-                    connection.phase = Phase::Closing {
-                        linger: used < bytes.len(),
-                    };
-                }
             }
             Ok(http::Status::Partial) => break,
+            Err(_) if tracker.settings().is_in_dialect(&bytes[used..]) => {
+                connection.phase = Phase::Crossing;
+            }
             Err(malformed) => {
                 *taken += 1;
                 requests.collect_malformed(key, malformed);

@@ -12,6 +12,7 @@
 use super::admin::{Worked, WorkerCounters};
 use super::bind::Bind;
 use super::clock::{Clock, wall_secs};
+use super::crossing::Crossing;
 use super::tcp::Http;
 use super::udp::UdpPort;
 use crate::cache::Cache;
@@ -46,6 +47,8 @@ pub(super) struct Shared {
     pub(super) max_connections: usize,
     /// What each worker has done, for those who look.
     pub(super) counters: Arc<[WorkerCounters]>,
+    /// Where connections go with requests that no worker serves; `None`: there are none.
+    pub(super) crossing: Option<Arc<Crossing>>,
 }
 
 /// A body that connections go on sending while the next one is made.
@@ -197,6 +200,7 @@ impl Worker {
 
     fn collect(&mut self, events: &Events, now: Seconds) {
         self.http.resume(&mut self.tracker, now);
+        self.http.take_back(&mut self.tracker, now);
         for event in events {
             let Some(place) = event.token().0.checked_sub(FIRST_PORT) else {
                 continue;

@@ -48,6 +48,17 @@ enum Reply {
     Malformed(Malformed),
 }
 
+/// What may follow a request on its connection.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Next {
+    /// Another one.
+    Another,
+    /// Nothing: it was the last.
+    Nothing,
+    /// It is served elsewhere, and so is all that follows.
+    Elsewhere,
+}
+
 /// What remains to be sent after the bytes that [`Requests::write`] has written.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Rest {
@@ -63,14 +74,14 @@ impl Requests {
         self.pending.clear();
     }
 
-    /// Takes a request from a connection; returns whether the connection may send another.
+    /// Takes a request from a connection; returns what may follow.
     pub fn collect(
         &mut self,
         tracker: &mut Tracker,
         connection: usize,
         request: &Request<'_>,
         peer: IpAddr,
-    ) -> bool {
+    ) -> Next {
         let mut framing = Framing::of(request);
         let reply = match Route::of(request.path) {
             Some(Route::Announce(passkey)) => {
@@ -87,6 +98,9 @@ impl Requests {
             Some(Route::Scrape(passkey)) => self
                 .scrape(tracker, request.query, passkey)
                 .unwrap_or_else(|refusal| Reply::Refused(refusal.into())),
+            None if tracker.settings.dialects.find(request.path).is_some() => {
+                return Next::Elsewhere;
+            }
             None => Reply::NotFound,
         };
         // The body that holds all torrents may be long: nothing is queued behind it.
@@ -96,7 +110,10 @@ impl Requests {
             framing,
             reply,
         });
-        framing.keep_alive
+        match framing.keep_alive {
+            true => Next::Another,
+            false => Next::Nothing,
+        }
     }
 
     fn scrape(

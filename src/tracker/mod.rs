@@ -19,7 +19,8 @@ pub use private::Shared as PrivateShared;
 use crate::cache::{Announce, Batch, Cache, CacheError, Families, Query};
 use crate::config::Config;
 use crate::model::{Counts, Endpoint, Event, InfoHash, Seconds, UnixTime};
-use crate::wire::{AnnounceRequest, Refusal};
+use crate::wire::{self, AnnounceRequest, Refusal};
+use api::dialects::Spoken;
 use ipnet::IpNet;
 use pace::Pace;
 use private::{Place, Private, Refused};
@@ -39,6 +40,8 @@ pub struct Settings {
     proxy_header: Option<String>,
     scrape_hashes: usize,
     full_scrape: bool,
+    /// Dialects that are spoken beside announces, elsewhere than on a worker.
+    dialects: Spoken,
 }
 
 impl Settings {
@@ -60,12 +63,24 @@ impl Settings {
             proxy_header: network.proxy_header.clone(),
             scrape_hashes: scrape.max_hashes.into(),
             full_scrape: scrape.full,
+            dialects: Spoken::beside_announces(&config.admin.dialects),
         }
     }
 
     /// Whether a scrape without `info_hash` is answered with all torrents.
     pub fn serves_full_scrapes(&self) -> bool {
         self.full_scrape
+    }
+
+    /// Whether this is the head of a request in a dialect that is spoken here, though it is none
+    /// that workers read.
+    pub fn is_in_dialect(&self, bytes: &[u8]) -> bool {
+        self.dialects.any()
+            && matches!(
+                wire::api::parse(bytes),
+                Ok(wire::api::Status::Complete { head, .. })
+                    if self.dialects.find(head.path).is_some()
+            )
     }
 
     /// Whether connections from this address are believed about the client they carry.

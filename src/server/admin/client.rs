@@ -3,6 +3,9 @@
 
 use super::waiting::Reply;
 use crate::config::Admin as Settings;
+use crate::server::crossing::Crossed;
+use crate::server::tcp;
+use crate::tracker::api::dialects::Door;
 use crate::tracker::api::{Answer, Conversation, Framing};
 use mio::net::TcpStream;
 use std::collections::VecDeque;
@@ -47,6 +50,10 @@ pub(super) struct Client {
     pub(super) conversation: Conversation,
     /// A token of its has been right.
     pub(super) known: bool,
+    /// Where it came in.
+    door: Door,
+    /// What it asks for next is served elsewhere: it goes there when everything is sent.
+    pub(super) is_leaving: bool,
     /// Input that nobody has made anything of yet.
     pub(super) unread: Vec<u8>,
     /// There may be whole requests in it: it was not read on because others are under way.
@@ -79,6 +86,8 @@ impl Client {
             ip,
             conversation: Conversation::default(),
             known: false,
+            door: Door::Admin,
+            is_leaving: false,
             unread: Vec::new(),
             unheard: false,
             more_to_read: true,
@@ -95,6 +104,40 @@ impl Client {
         }
     }
 
+    /// One that has crossed from a worker.
+    pub(super) fn crossed(crossed: Crossed, id: u64, deadline: Instant) -> Client {
+        let Crossed { stream, ip, unread } = crossed;
+        Client {
+            conversation: Conversation::at(Door::Tracker),
+            door: Door::Tracker,
+            unheard: true,
+            unread,
+            ..Client::new(stream, id, ip, deadline)
+        }
+    }
+
+    /// Whether it may go where its next request is served.
+    pub(super) fn may_leave(&self) -> bool {
+        self.is_leaving && self.replies.is_empty() && self.unsent() == 0
+    }
+
+    /// Goes there.
+    pub(super) fn into_crossed(self) -> Crossed {
+        Crossed {
+            stream: self.stream,
+            ip: self.ip,
+            unread: self.unread,
+        }
+    }
+
+    /// Bytes that may be unread at once: workers, to whom they may come back, have less room.
+    pub(super) fn room(&self, all: usize) -> usize {
+        match self.door {
+            Door::Admin => all,
+            Door::Tracker => all.min(tcp::READ_BYTES),
+        }
+    }
+
     pub(super) fn stream_mut(&mut self) -> &mut TcpStream {
         &mut self.stream
     }
@@ -106,6 +149,7 @@ impl Client {
             && self.replies.len() < PIPELINED_MOST
             && self.unsent.len() - self.sent < UNSENT_MOST
             && !self.conversation.is_over()
+            && !self.is_leaving
             && self.lingering.is_none()
     }
 

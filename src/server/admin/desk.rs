@@ -3,8 +3,10 @@
 
 use super::client::{Client, Stage};
 use super::inquiry::Inquiry;
+use super::memory::Memory;
 use super::office::{EDITS_MOST, Office};
 use crate::config::Admin as Settings;
+use crate::server::crossing::{Crossed, Crossing};
 use crate::tracker::api::{Access, Answer, Framing};
 use log::{debug, error, warn};
 use mio::net::{TcpListener, TcpStream};
@@ -42,6 +44,8 @@ pub(super) struct Desk {
     turns: VecDeque<usize>,
     office: Office,
     checked: Instant,
+    /// Where connections come from that speak dialects to workers.
+    crossing: Option<Arc<Crossing>>,
     stopping: Arc<AtomicBool>,
 }
 
@@ -49,8 +53,8 @@ impl Desk {
     pub(super) fn new(
         settings: Settings,
         access: Access,
-        mut listeners: Vec<TcpListener>,
-        inquiry: Inquiry,
+        (mut listeners, crossing): (Vec<TcpListener>, Option<Arc<Crossing>>),
+        (inquiry, memory): (Inquiry, Option<Memory>),
         stopping: Arc<AtomicBool>,
     ) -> io::Result<(Desk, Arc<Waker>)> {
         let poll = Poll::new()?;
@@ -69,10 +73,14 @@ impl Desk {
             clients: Slab::new(),
             next_id: 0,
             turns: VecDeque::new(),
-            office: Office::new(access, inquiry, Arc::clone(&waker)),
+            office: Office::new(access, inquiry, memory, Arc::clone(&waker)),
             checked: Instant::now(),
+            crossing,
             stopping,
         };
+        if let Some(crossing) = &desk.crossing {
+            crossing.to_admin.set_taker(Arc::clone(&waker));
+        }
         Ok((desk, waker))
     }
 
@@ -127,6 +135,7 @@ impl Desk {
         }
         self.take_answers();
         self.call_late(now);
+        self.take_crossed(first_client, now);
         self.accept(now);
         self.office.served.connections = self.clients.len() as u64;
         for _ in 0..self.turns.len() {
@@ -146,7 +155,9 @@ impl Desk {
         }
         let late = self.office.late.iter().map(|(at, _)| *at).min();
         let late = late.map(|at| at.saturating_duration_since(Instant::now()));
-        let checks = !self.clients.is_empty() || self.starved;
+        let memory = self.office.memory.as_ref();
+        let is_unsynced = memory.is_some_and(Memory::is_unsynced);
+        let checks = !self.clients.is_empty() || self.starved || is_unsynced;
         let check = checks.then_some(CHECK_INTERVAL);
         // A millisecond more than asked for, as polls end early rather than late.
         let late = late.map(|late| late + Duration::from_millis(1));
@@ -217,15 +228,40 @@ impl Desk {
         }
     }
 
-    fn add(&mut self, stream: TcpStream, ip: IpAddr, now: Instant) {
-        if self.clients.len() >= self.settings.max_connections.into() && !self.make_room() {
+    /// Takes connections that workers have handed over. Each has its turn at once: there is a
+    /// request in it, and one by which the site is known is not to make room for strangers'.
+    fn take_crossed(&mut self, first_client: usize, now: Instant) {
+        let Some(crossing) = &self.crossing else {
             return;
+        };
+        for crossed in crossing.to_admin.take() {
+            let client = |id, deadline| Client::crossed(crossed, id, deadline);
+            if let Some(key) = self.admit(client, first_client, now) {
+                self.turn(key, first_client, now);
+            }
+        }
+    }
+
+    fn add(&mut self, stream: TcpStream, ip: IpAddr, now: Instant) {
+        let client = |id, deadline| Client::new(stream, id, ip, deadline);
+        self.admit(client, self.first_client(), now);
+    }
+
+    /// Adds a connection, if there is room for it, and gives it a turn.
+    fn admit(
+        &mut self,
+        client: impl FnOnce(u64, Instant) -> Client,
+        first_client: usize,
+        now: Instant,
+    ) -> Option<usize> {
+        if self.clients.len() >= self.settings.max_connections.into() && !self.make_room() {
+            return None;
         }
         let id = self.next_id;
         self.next_id += 1;
         let idle = Duration::from_secs(self.settings.head_timeout.0.into());
-        let key = self.clients.insert(Client::new(stream, id, ip, now + idle));
-        let token = Token(self.first_client() + key);
+        let key = self.clients.insert(client(id, now + idle));
+        let token = Token(first_client + key);
         let client = &mut self.clients[key];
         if let Err(error) =
             self.poll
@@ -234,9 +270,10 @@ impl Desk {
         {
             debug!("admin: a connection cannot be polled: {error}");
             self.clients.remove(key);
-            return;
+            return None;
         }
         queue(&mut self.turns, key, client);
+        Some(key)
     }
 
     /// Closes the connection that is missed least: a stranger's rather than one that had a right
@@ -267,7 +304,7 @@ impl Desk {
             is_done = office.linger(client);
         } else {
             let heard = office.hear(key, client, now);
-            let took = heard.and_then(|heard| Ok(heard | office.reply(client, now)?));
+            let took = heard.and_then(|heard| Ok(heard | office.reply(key, client, now)?));
             match took {
                 Ok(progress) => {
                     if client.is_finished() {
@@ -281,6 +318,9 @@ impl Desk {
                 }
             }
         }
+        if !is_done && self.clients[key].may_leave() {
+            return self.send_back(key);
+        }
         let token = Token(first_client + key);
         if is_done || self.poll_for_room(key, token).is_err() {
             self.clients.remove(key);
@@ -288,6 +328,20 @@ impl Desk {
             && client.has_more()
         {
             queue(&mut self.turns, key, client);
+        }
+    }
+
+    /// Hands a connection to the workers, for whom its next request is.
+    fn send_back(&mut self, key: usize) {
+        let mut client = self.clients.remove(key);
+        let left = self.poll.registry().deregister(client.stream_mut());
+        match (&self.crossing, left) {
+            (Some(crossing), Ok(())) => {
+                let crossed: Crossed = client.into_crossed();
+                crossing.to_workers.put(crossed);
+            }
+            (_, Err(error)) => debug!("admin: a connection cannot be handed back: {error}"),
+            (None, Ok(())) => {}
         }
     }
 
@@ -312,6 +366,9 @@ impl Desk {
         }
         self.checked = now;
         self.starved = false;
+        if let Some(memory) = &mut self.office.memory {
+            memory.sync(now);
+        }
         let turns = &mut self.turns;
         let settings = &self.settings;
         self.clients.retain(|key, client| {

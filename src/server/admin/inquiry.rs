@@ -1,6 +1,7 @@
 //! Where questions are answered from: the directory, the swarms, what the threads count.
 
 use super::counters::{Served, WorkerCounters};
+use super::reports::Reported;
 use crate::account::journal::Journal;
 use crate::cache::{Announce, Batch, Cache, Driver, Families, Query};
 use crate::config::Config;
@@ -29,12 +30,13 @@ pub(in crate::server) struct Inquiry {
     driver: Arc<dyn Driver>,
     cache: Box<dyn Cache>,
     batch: Batch,
-    workers: Arc<[WorkerCounters]>,
-    private: Option<PrivateView>,
+    pub(super) workers: Arc<[WorkerCounters]>,
+    pub(super) private: Option<PrivateView>,
     /// Seconds between two announces, and before which a client must not announce again.
-    intervals: (u32, u32),
+    pub(super) intervals: (u32, u32),
     peers_most: u16,
     document: Answer,
+    pub(super) reported: Reported,
 }
 
 impl Inquiry {
@@ -57,6 +59,7 @@ impl Inquiry {
             intervals: (announce.interval.0, announce.min_interval.0),
             peers_most: announce.peers_max,
             document: document(),
+            reported: Reported::new(),
         }
     }
 
@@ -96,7 +99,7 @@ impl Inquiry {
         shown.answer(question).unwrap_or_else(Answer::not_found)
     }
 
-    fn counts(&mut self, info_hash: InfoHash) -> Counts {
+    pub(super) fn counts(&mut self, info_hash: InfoHash) -> Counts {
         self.ask_cache(Query::Scrape(info_hash)).unwrap_or_default()
     }
 
@@ -192,7 +195,7 @@ impl Inquiry {
 }
 
 /// What is not in a directory that has not been loaded may well be there.
-fn not_found(registry: &Registry) -> Answer {
+pub(super) fn not_found(registry: &Registry) -> Answer {
     match registry.is_loaded() {
         true => Answer::not_found(),
         false => Answer::fault(503, "the directory is not loaded yet"),

@@ -5,17 +5,23 @@ mod client;
 mod counters;
 mod desk;
 mod inquiry;
+mod memory;
 mod office;
+mod orders;
+mod rates;
+mod reports;
 mod tokens;
 mod waiting;
 
 pub(super) use counters::{Worked, WorkerCounters};
 pub(super) use inquiry::{Inquiry, PrivateView};
 
+use super::crossing::Crossing;
 use super::{StartError, random, system};
-use crate::config::Admin as Settings;
+use crate::config::Config;
 use crate::tracker::api::Access;
 use desk::Desk;
+use memory::Memory;
 use mio::Waker;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -34,19 +40,28 @@ pub(super) struct Admin {
 impl Admin {
     /// Starts serving on these sockets.
     pub(super) fn start(
-        settings: &Settings,
+        config: &Config,
         listeners: Vec<mio::net::TcpListener>,
+        crossing: Option<Arc<Crossing>>,
         inquiry: Inquiry,
     ) -> Result<Admin, StartError> {
+        let settings = &config.admin;
         let tokens = tokens::read(settings)?;
         let tokens = tokens.iter().map(|(token, scope)| (token.as_str(), *scope));
-        let access = Access::new(random()?, tokens);
+        let access = Access::new(random()?, tokens).and_in(tokens::dialects(&settings.dialects)?);
+        let folder = &config.journal.path;
+        let memory = settings.dialects.unit3d.as_ref();
+        let memory = memory.map(|_| Memory::open(folder)).transpose();
+        let memory = memory.map_err(|error| StartError::Journal {
+            path: folder.clone(),
+            error,
+        })?;
         let stopping = Arc::<AtomicBool>::default();
         let (desk, waker) = Desk::new(
             settings.clone(),
             access,
-            listeners,
-            inquiry,
+            (listeners, crossing),
+            (inquiry, memory),
             Arc::clone(&stopping),
         )
         .map_err(system("poll sockets"))?;

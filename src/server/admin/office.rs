@@ -4,6 +4,7 @@
 use super::client::{Client, UNSENT_MOST};
 use super::counters::Served;
 use super::inquiry::{Inquiry, no_directory};
+use super::memory::Memory;
 use super::waiting::{Reply, Ticket};
 use crate::server::private::Answers;
 use crate::storage::Edit;
@@ -31,6 +32,8 @@ pub(super) struct Office {
     /// The moment from which strikes are counted.
     start: Instant,
     pub(super) inquiry: Inquiry,
+    /// What is remembered for a dialect; `None` where it is not spoken.
+    pub(super) memory: Option<Memory>,
     pub(super) answers: Answering,
     /// Edits that are being made.
     pub(super) open_edits: usize,
@@ -61,7 +64,7 @@ impl Answering {
     }
 
     /// What hands over the answers to a push, from whichever thread.
-    fn done(&self, ticket: Ticket) -> impl FnOnce(Answers) + Send + use<> {
+    pub(super) fn done(&self, ticket: Ticket) -> impl FnOnce(Answers) + Send + use<> {
         let (to, waker, woken) = (self.to.clone(), self.waker.clone(), self.woken.clone());
         move |answers| {
             // Nobody listens any more when the tracker stops.
@@ -82,12 +85,18 @@ impl Answering {
 }
 
 impl Office {
-    pub(super) fn new(access: Access, inquiry: Inquiry, waker: Arc<Waker>) -> Office {
+    pub(super) fn new(
+        access: Access,
+        inquiry: Inquiry,
+        memory: Option<Memory>,
+        waker: Arc<Waker>,
+    ) -> Office {
         Office {
             access,
             strikes: Strikes::default(),
             start: Instant::now(),
             inquiry,
+            memory,
             answers: Answering::new(waker),
             open_edits: 0,
             late: Vec::new(),
@@ -125,7 +134,8 @@ impl Office {
             if !self.takes_from(client) || !client.more_to_read || read >= READ_BYTES {
                 break Ok(());
             }
-            match client.read(&mut buffer[filled..]) {
+            let room = client.room(buffer.len());
+            match client.read(&mut buffer[filled..room]) {
                 Ok(Some(0)) => {
                     (client.ended, client.more_to_read) = (true, false);
                     break Ok(());
@@ -162,6 +172,7 @@ impl Office {
             match step {
                 Step::Hungry if taken == 0 => break,
                 Step::Hungry => {}
+                Step::Elsewhere => client.is_leaving = true,
                 step => {
                     *heard = true;
                     self.heed(key, client, step, now);
@@ -173,9 +184,10 @@ impl Office {
 
     fn heed(&mut self, key: usize, client: &mut Client, step: Step, now: Instant) {
         self.served.requests += u64::from(!matches!(step, Step::Welcome | Step::Lines(_)));
-        client.known |= matches!(step, Step::Request(..) | Step::Sync(..));
+        client.known |= matches!(step, Step::Request(..) | Step::Sync(..) | Step::Order(..));
         match step {
-            Step::Hungry => {}
+            Step::Hungry | Step::Elsewhere => {}
+            Step::Order(framing, order) => client.replies.push_back(Reply::Order(framing, order)),
             Step::Welcome => client.replies.push_back(Reply::Ready(CONTINUE.to_vec())),
             Step::Request(framing, Request::Ask(question)) => {
                 client.replies.push_back(Reply::Ask(framing, question));
@@ -266,10 +278,15 @@ impl Office {
     }
 
     /// Writes and sends the answers whose turn it is; returns whether the client took anything.
-    pub(super) fn reply(&mut self, client: &mut Client, now: Instant) -> io::Result<bool> {
+    pub(super) fn reply(
+        &mut self,
+        key: usize,
+        client: &mut Client,
+        now: Instant,
+    ) -> io::Result<bool> {
         let mut took = false;
         loop {
-            while client.unsent() < UNSENT_MOST && self.reply_to_one(client, now) {}
+            while client.unsent() < UNSENT_MOST && self.reply_to_one(key, client, now) {}
             took |= client.flush()?;
             if client.unsent() > 0 || !is_due(client.replies.front(), now) {
                 return Ok(took);
@@ -278,10 +295,15 @@ impl Office {
     }
 
     /// Writes the answer that is first in line, if it is due.
-    fn reply_to_one(&mut self, client: &mut Client, now: Instant) -> bool {
-        if let Some(reply) = client.replies.front_mut() {
-            reply.finish();
+    fn reply_to_one(&mut self, key: usize, client: &mut Client, now: Instant) -> bool {
+        match client.replies.front_mut() {
+            Some(Reply::Order(..)) => self.obey(key, client),
+            Some(Reply::Obeying(_)) => {}
+            Some(reply) => reply.finish(),
+            None => {}
         }
+        // What comes to nothing is done at once.
+        self.obey_on(key, client);
         if !is_due(client.replies.front(), now) {
             return false;
         }
@@ -294,7 +316,8 @@ impl Office {
                 let answer = self.inquiry.answer(&question, &self.served);
                 answer.write(framing, client.out());
             }
-            Some(Reply::Push(_) | Reply::Sync(_)) | None => {}
+            Some(Reply::Push(_) | Reply::Sync(_) | Reply::Order(..) | Reply::Obeying(_)) | None => {
+            }
         }
         true
     }
@@ -302,8 +325,8 @@ impl Office {
 
 fn is_due(reply: Option<&Reply>, now: Instant) -> bool {
     match reply {
-        Some(Reply::Ready(_) | Reply::Ask(..)) => true,
+        Some(Reply::Ready(_) | Reply::Ask(..) | Reply::Order(..)) => true,
         Some(Reply::Late(at, _)) => *at <= now,
-        Some(Reply::Push(_) | Reply::Sync(_)) | None => false,
+        Some(Reply::Push(_) | Reply::Sync(_) | Reply::Obeying(_)) | None => false,
     }
 }

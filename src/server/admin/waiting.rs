@@ -1,6 +1,8 @@
 //! Answers to be: each request of a connection has a place among them until it is answered.
 
+use super::orders::Obeying;
 use crate::server::private::{Answers, PushError, Pushed, Stored};
+use crate::tracker::api::dialects::Order;
 use crate::tracker::api::{Answer, Batch, Faults, Framing, Question, Source, Tally, pushed};
 use std::time::Instant;
 
@@ -19,6 +21,10 @@ pub(super) enum Reply {
     Late(Instant, Vec<u8>),
     /// A sync.
     Sync(Box<Sync>),
+    /// What is asked for in a dialect, when all before it is answered.
+    Order(Framing, Order),
+    /// The same while it is being done.
+    Obeying(Box<Obeying>),
 }
 
 /// A sync under way.
@@ -70,15 +76,17 @@ impl Reply {
         match self {
             Reply::Push(_) => true,
             Reply::Sync(sync) => sync.open > 0,
-            Reply::Ready(_) | Reply::Ask(..) | Reply::Late(..) => false,
+            Reply::Obeying(obeying) => obeying.open,
+            Reply::Ready(_) | Reply::Ask(..) | Reply::Late(..) | Reply::Order(..) => false,
         }
     }
 
     /// Whether nothing more is read before it has been answered, or has come further: a question,
-    /// which must not be told of what comes after it, and a sync that has enough to do.
+    /// which must not be told of what comes after it, and so an order of a dialect, and a sync that
+    /// has enough to do.
     pub(super) fn keeps_others_waiting(&self) -> bool {
         match self {
-            Reply::Ask(..) => true,
+            Reply::Ask(..) | Reply::Order(..) | Reply::Obeying(_) => true,
             Reply::Sync(sync) => sync.open >= SYNC_EDITS_MOST,
             Reply::Ready(_) | Reply::Push(_) | Reply::Late(..) => false,
         }
@@ -110,7 +118,8 @@ impl Reply {
                 *self = Reply::ready(*framing, &answer);
             }
             Reply::Sync(sync) => sync.done(ticket, &answers),
-            Reply::Ready(_) | Reply::Ask(..) | Reply::Late(..) => {}
+            Reply::Obeying(obeying) => obeying.done(&answers),
+            Reply::Ready(_) | Reply::Ask(..) | Reply::Late(..) | Reply::Order(..) => {}
         }
     }
 
@@ -152,16 +161,19 @@ fn told(answer: Result<Pushed, PushError>) -> Answer {
             created,
             stored,
         }) => pushed(id, created, stored == Stored::Held),
-        Err(error) => {
-            let status = match error {
-                PushError::NotFound => 404,
-                // What cannot be whatever is there was refused before.
-                PushError::Conflict(_) | PushError::Invalid(_) => 409,
-                PushError::Busy => 503,
-            };
-            Answer::fault(status, text(error))
-        }
+        Err(error) => fault(error),
     }
+}
+
+/// What is told of an edit that was not made.
+pub(super) fn fault(error: PushError) -> Answer {
+    let status = match error {
+        PushError::NotFound => 404,
+        // What cannot be whatever is there was refused before.
+        PushError::Conflict(_) | PushError::Invalid(_) => 409,
+        PushError::Busy => 503,
+    };
+    Answer::fault(status, text(error))
 }
 
 fn text(error: PushError) -> &'static str {

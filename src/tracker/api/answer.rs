@@ -11,6 +11,7 @@ use std::sync::Arc;
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Answer {
     status: u16,
+    media_type: &'static str,
     /// Header lines of its own.
     lines: Cow<'static, str>,
     body: Arc<[u8]>,
@@ -31,8 +32,17 @@ impl Answer {
     pub fn of_bytes(status: u16, body: Arc<[u8]>) -> Answer {
         Answer {
             status,
+            media_type: "application/json",
             lines: Cow::Borrowed(""),
             body,
+        }
+    }
+
+    /// One in plain text.
+    pub fn text(status: u16, text: String) -> Answer {
+        Answer {
+            media_type: "text/plain",
+            ..Answer::of_bytes(status, text.into_bytes().into())
         }
     }
 
@@ -68,10 +78,11 @@ impl Answer {
     /// Appends it to what is to be sent.
     pub fn write(&self, framing: Framing, out: &mut Vec<u8>) {
         let head = format!(
-            "HTTP/1.1 {} {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\
+            "HTTP/1.1 {} {}\r\nContent-Type: {}\r\nContent-Length: {}\r\n\
              Cache-Control: no-store\r\n{}{}\r\n",
             self.status,
             reason_phrase(self.status),
+            self.media_type,
             self.body.len(),
             self.lines,
             match (framing.keep_alive, framing.http_1_0) {

@@ -188,6 +188,11 @@ struct TokenGone {
     torrent_id: u64,
 }
 
+/// Reads an object that is all of a body.
+pub(super) fn object<T: DeserializeOwned>(text: &[u8]) -> Result<T, Fault> {
+    json::<Object<T>>(text).map(|Object(body)| body)
+}
+
 /// Reads JSON that is all of a body or line.
 fn json<T: DeserializeOwned>(text: &[u8]) -> Result<T, Fault> {
     serde_json::from_slice(text).map_err(|error| {

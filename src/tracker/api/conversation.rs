@@ -3,6 +3,7 @@
 use super::BODY_BYTES_MOST;
 use super::access::Access;
 use super::answer::{Answer, Framing};
+use super::dialects::{self, Address, Called, Change, Door, Order, Read};
 use super::lines::{Batch, Lines};
 use super::routes::{self, BodyKind, Names, Request, Route};
 use crate::config::Scope;
@@ -11,6 +12,7 @@ use crate::wire::api::{self, Body, BodyLength, Head, Method, Status};
 /// One side of a connection: that of the client.
 #[derive(Debug, Default)]
 pub struct Conversation {
+    door: Door,
     phase: Phase,
 }
 
@@ -29,13 +31,22 @@ enum Phase {
 
 #[derive(Debug)]
 struct Pending {
-    route: &'static Route,
+    asked: Asked,
     framing: Framing,
-    /// Path and query: the names in it are looked for again.
-    path: Vec<u8>,
-    query: Vec<u8>,
     body: Body,
     taken: Vec<u8>,
+}
+
+/// What a body is for.
+#[derive(Debug)]
+enum Asked {
+    Route {
+        route: &'static Route,
+        /// Path and query: the names in it are looked for again.
+        path: Vec<u8>,
+        query: Vec<u8>,
+    },
+    Dialect(Change),
 }
 
 /// What follows from what a client has said.
@@ -47,6 +58,10 @@ pub enum Step {
     Welcome,
     /// A whole request.
     Request(Framing, Request),
+    /// A whole one in a dialect.
+    Order(Framing, Order),
+    /// What comes is served elsewhere; none of it is used.
+    Elsewhere,
     /// A request that is not served.
     Refused(Framing, Answer),
     /// A request of one who has no token, or a wrong one, which is to be answered late.
@@ -58,6 +73,14 @@ pub enum Step {
 }
 
 impl Conversation {
+    /// One that has begun at a door.
+    pub fn at(door: Door) -> Conversation {
+        Conversation {
+            door,
+            phase: Phase::Head,
+        }
+    }
+
     /// Reads on in what has come in; returns how many bytes were used, and what follows. To be
     /// called again with what is left, until it is hungry and uses nothing.
     pub fn read(&mut self, input: &[u8], access: &Access) -> (usize, Step) {
@@ -115,17 +138,49 @@ impl Conversation {
                 return (input.len(), step);
             }
         };
-        (consumed, self.begin(&head, access))
+        match access.dialects().address(head.path, self.door) {
+            Address::Called(called) => (consumed, self.call(&head, called)),
+            Address::Stranger if self.door == Door::Tracker => {
+                let step = Step::Stranger(last(framing(&head)), dialects::stranger());
+                (input.len(), step)
+            }
+            Address::Nobody if self.door == Door::Tracker => {
+                self.phase = Phase::Head;
+                (0, Step::Elsewhere)
+            }
+            Address::Nobody | Address::Stranger => (consumed, self.begin(&head, access)),
+        }
+    }
+
+    /// A head in a dialect is there, of one who may.
+    fn call(&mut self, head: &Head<'_>, called: Called<'_>) -> Step {
+        let body = Body::new(head.body);
+        let mut framing = framing(head);
+        let read = called.read(head).and_then(|read| {
+            fits(head, body, read.body())?;
+            Ok(read)
+        });
+        match read {
+            Ok(Read::Whole(order)) => {
+                self.go_on(framing);
+                Step::Order(framing, *order)
+            }
+            Ok(Read::NeedsBody(change)) => {
+                self.await_body(head, Asked::Dialect(change), body, framing)
+            }
+            Err(answer) => {
+                // A body that nobody reads would be taken for the next request.
+                framing.keep_alive &= body.is_whole();
+                self.go_on(framing);
+                Step::Refused(framing, answer)
+            }
+        }
     }
 
     /// A head is there: decides whether the body, if there is one, is of interest.
     fn begin(&mut self, head: &Head<'_>, access: &Access) -> Step {
         let body = Body::new(head.body);
-        let mut framing = Framing {
-            head_only: head.method == Method::Head,
-            keep_alive: head.keep_alive,
-            http_1_0: head.http_1_0,
-        };
+        let mut framing = framing(head);
         let given = head.token.and_then(|token| access.scope(token));
         let Some(scope) = given else {
             let text = match head.token {
@@ -159,23 +214,30 @@ impl Conversation {
                 step(framing, route.operation.read(names, head.query, &[]))
             }
             BodyKind::Json => {
-                self.phase = Phase::Body(Box::new(Pending {
+                let asked = Asked::Route {
                     route,
-                    framing,
                     path: head.path.to_vec(),
                     query: head.query.to_vec(),
-                    body,
-                    taken: Vec::new(),
-                }));
-                match head.expects_continue {
-                    true => Step::Welcome,
-                    false => Step::Hungry,
-                }
+                };
+                self.await_body(head, asked, body, framing)
             }
             BodyKind::Lines => {
                 self.phase = Phase::Lines(Box::new((framing, body, Lines::default())));
                 Step::Sync(framing, head.expects_continue)
             }
+        }
+    }
+
+    fn await_body(&mut self, head: &Head<'_>, asked: Asked, body: Body, framing: Framing) -> Step {
+        self.phase = Phase::Body(Box::new(Pending {
+            asked,
+            framing,
+            body,
+            taken: Vec::new(),
+        }));
+        match head.expects_continue {
+            true => Step::Welcome,
+            false => Step::Hungry,
         }
     }
 
@@ -201,8 +263,7 @@ impl Conversation {
             }
         }
         self.go_on(pending.framing);
-        let result = pending.request();
-        (used, step(pending.framing, result))
+        (used, pending.step())
     }
 
     fn read_lines(&mut self, mut sync: Box<(Framing, Body, Lines)>, input: &[u8]) -> (usize, Step) {
@@ -246,6 +307,14 @@ impl Conversation {
     }
 }
 
+fn framing(head: &Head<'_>) -> Framing {
+    Framing {
+        head_only: head.method == Method::Head,
+        keep_alive: head.keep_alive,
+        http_1_0: head.http_1_0,
+    }
+}
+
 fn step(framing: Framing, result: Result<Request, Answer>) -> Step {
     match result {
         Ok(request) => Step::Request(framing, request),
@@ -274,10 +343,15 @@ fn admit<'b>(
     if found.0.scope() > scope {
         return Err(Answer::fault(403, "the token does not allow changes"));
     }
-    let kind = found.0.operation.body();
+    fits(head, body, found.0.operation.body())?;
+    Ok(found)
+}
+
+/// Whether a body is one of this kind.
+fn fits(head: &Head<'_>, body: Body, kind: BodyKind) -> Result<(), Answer> {
     if kind == BodyKind::Nothing {
         return match body.is_whole() {
-            true => Ok(found),
+            true => Ok(()),
             false => Err(Answer::fault(400, "nothing is to be sent here")),
         };
     }
@@ -290,7 +364,7 @@ fn admit<'b>(
         _ => {
             let is_right = |given: &[u8]| given.eq_ignore_ascii_case(kind.media_type().as_bytes());
             match head.media_type.is_some_and(is_right) {
-                true => Ok(found),
+                true => Ok(()),
                 false => {
                     let text = format!("Content-Type must be {}", kind.media_type());
                     Err(Answer::fault(415, &text))
@@ -301,10 +375,21 @@ fn admit<'b>(
 }
 
 impl Pending {
-    fn request(&self) -> Result<Request, Answer> {
-        let method = self.route.method;
-        let (route, names) = routes::find(method, &self.path)?;
-        route.operation.read(names, &self.query, &self.taken)
+    /// What follows from it, once its body is whole.
+    fn step(&self) -> Step {
+        match &self.asked {
+            Asked::Route { route, path, query } => {
+                let found = routes::find(route.method, path);
+                let read = |(route, names): (&Route, Names<'_>)| {
+                    route.operation.read(names, query, &self.taken)
+                };
+                step(self.framing, found.and_then(read))
+            }
+            Asked::Dialect(change) => match change.with_body(&self.taken) {
+                Ok(order) => Step::Order(self.framing, order),
+                Err(answer) => Step::Refused(self.framing, answer),
+            },
+        }
     }
 }
 

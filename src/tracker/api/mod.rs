@@ -9,6 +9,7 @@ mod access;
 mod answer;
 mod bodies;
 mod conversation;
+pub mod dialects;
 mod document;
 mod lines;
 mod names;
@@ -18,7 +19,7 @@ mod show;
 mod strikes;
 mod values;
 
-pub use access::Access;
+pub use access::{Access, Secrets};
 pub use answer::{Answer, CONTINUE, Framing};
 pub use conversation::{Conversation, Step};
 pub use document::document;

@@ -13,7 +13,7 @@ mod session;
 mod shard;
 
 use crate::config::SESSIONS_PER_TORRENT_MOST;
-use crate::model::{Endpoint, Event, PeerId, Seconds, TorrentId, UserId};
+use crate::model::{Counts, Endpoint, Event, PeerId, Seconds, TorrentId, UserId};
 use foldhash::fast::FixedState;
 use session::{LONGEST_MIN_INTERVAL_SECS, Session};
 use shard::{Place, Shard};
@@ -326,6 +326,25 @@ impl Sessions {
         listed
     }
 
+    /// How many sessions of a user, or of everybody, have all of their torrents, and how many do not.
+    /// Looks at all there are, slice by slice.
+    pub fn counts(&self, user: Option<UserId>) -> Counts {
+        let mut counts = Counts::default();
+        let only = user.map(|user| self.shard_of(user));
+        for (place, shard) in self.shards.iter().enumerate() {
+            if only.is_some_and(|only| only != place) {
+                continue;
+            }
+            each(shard, &mut |session| {
+                if user.is_none_or(|user| user == session.user) {
+                    counts.seeders += u32::from(!session.leeching);
+                    counts.leechers += u32::from(session.leeching);
+                }
+            });
+        }
+        counts
+    }
+
     /// How many sessions there are.
     pub fn len(&self) -> usize {
         self.shards.iter().map(|shard| lock(shard).len()).sum()
@@ -382,6 +401,21 @@ impl Turns {
     fn from(&self, first: usize) -> impl Iterator<Item = usize> {
         let next = |at: &usize| Some(usize::from(self.next[*at])).filter(|next| *next < ARRIVALS);
         std::iter::successors(Some(first), next)
+    }
+}
+
+/// Shows the sessions of a shard, slice by slice: one that takes another's place meanwhile may be
+/// missed.
+fn each(shard: &Mutex<Shard>, show: &mut dyn FnMut(&Session)) {
+    let mut from = 0;
+    loop {
+        let shard = lock(shard);
+        let rows = from..shard.len().min(from + SWEEP_SLICE);
+        if rows.is_empty() {
+            break;
+        }
+        from = rows.end;
+        shard.rows(rows).for_each(&mut *show);
     }
 }
 

@@ -23,7 +23,7 @@ pub(super) use pacing::Pacing;
 pub(super) use work::Work;
 
 use super::super::clock::Clock;
-use crate::model::{TorrentId, UserId};
+use crate::model::{Counts, TorrentId, UserId};
 use crate::storage::{Edit, EditError};
 use crate::tracker::pace::Pace;
 use crate::tracker::registry::{Leaving, Published, Registry};
@@ -208,6 +208,12 @@ impl Authority {
     pub fn torrent_sessions(&self, torrent: TorrentId) -> Vec<Listed> {
         let now = self.clock.now();
         self.sessions.of_torrent(torrent, now, LISTED_MOST)
+    }
+
+    /// How many clients of a user, or of everybody, have all of their torrents, and how many do not.
+    /// Looks at all clients there are, some nanoseconds each.
+    pub fn counts(&self, user: Option<UserId>) -> Counts {
+        self.sessions.counts(user)
     }
 
     /// How many clients announce.

@@ -1,8 +1,9 @@
 //! The dialects of existing web applications, and the secrets by which those who speak them are
 //! known.
 
+use super::admin::token_fault;
 use super::check::Check;
-use super::secret::{HIDDEN, Secret, token_fault};
+use super::secret::{HIDDEN, Secret};
 use super::{Config, Mode};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;

@@ -48,6 +48,10 @@ pub trait Storage: Send {
     /// ([`StorageError::Moved`] otherwise). `from` and `to` may be the same.
     fn commit(&mut self, writer: &str, batch: &Commit) -> Result<(), StorageError>;
 
+    /// Does what can be put off until a batch has been committed; called after that, when nobody
+    /// waits. What fails here is tried again by itself.
+    fn tidy(&mut self) {}
+
     /// The directory for those who write it by the command line, and for what is pushed; `None`
     /// where it is the web application's alone.
     fn directory(&mut self) -> Option<&mut dyn Directory> {

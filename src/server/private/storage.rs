@@ -179,6 +179,7 @@ impl Work {
         match duties.committer.commit(storage, writer, &batch, &mut note) {
             Outcome::Committed => {
                 self.exchange.committed(batch.to);
+                storage.tidy();
                 self.read_snatches(storage, &batch)
             }
             Outcome::Later(error) => Err(error),

@@ -66,6 +66,10 @@ impl Storage for Faulty {
         self.inner.commit(writer, batch)
     }
 
+    fn tidy(&mut self) {
+        self.inner.tidy();
+    }
+
     fn directory(&mut self) -> Option<&mut dyn Directory> {
         self.inner.directory()
     }
@@ -116,6 +120,10 @@ impl Storage for LostAnswer {
             )),
             false => answer,
         }
+    }
+
+    fn tidy(&mut self) {
+        self.inner.tidy();
     }
 
     fn directory(&mut self) -> Option<&mut dyn Directory> {

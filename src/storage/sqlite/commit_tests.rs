@@ -182,3 +182,58 @@ fn a_writer_that_waits_too_long_tries_again() {
     web.run("COMMIT");
     storage.commit("w", &batch).expect("written");
 }
+
+/// A commit does not copy the log into the database, but it does not grow for ever.
+#[test]
+fn the_log_stays_short() {
+    let (folder, mut storage, web) = new();
+    web.run("PRAGMA wal_autocheckpoint = 0");
+    web.run("INSERT INTO tracker_users (id, passkey) VALUES (1, 'a')");
+    let log = || {
+        folder
+            .file()
+            .with_extension("db-wal")
+            .metadata()
+            .expect("a log")
+            .len()
+    };
+    let mut at = 0;
+    let mut commit = |storage: &mut Sqlite| {
+        let history = (0..2_000).map(|number| HistoryDelta {
+            user: UserId(at),
+            torrent: TorrentId(number),
+            agent: "x".repeat(64).into(),
+            ..HistoryDelta::default()
+        });
+        let batch = Commit {
+            from: at,
+            to: at + 1,
+            users: vec![of_user(1, 5)],
+            history: history.collect(),
+            ..Commit::default()
+        };
+        storage.commit("w", &batch).expect("written");
+        at += 1;
+    };
+    commit(&mut storage);
+    storage.tidy();
+    let one = log();
+    for _ in 0..4 {
+        commit(&mut storage);
+        storage.tidy();
+        assert!(
+            log() < one * 2,
+            "tidied after each batch: {} of {one}",
+            log()
+        );
+    }
+    for _ in 0..40 {
+        commit(&mut storage);
+    }
+    assert!(log() > one * 3, "a commit leaves the log alone");
+    assert!(log() < one * 16, "never tidied: {} of {one}", log());
+    assert_eq!(
+        web.number("SELECT count(*) FROM tracker_history"),
+        45 * 2_000
+    );
+}

@@ -28,10 +28,16 @@ use std::time::Duration;
 /// How long to wait for a web application that is writing; then it is tried again later.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// Batches after which the log is copied into the database by a commit, where nobody calls
+/// [`Storage::tidy`]: it must not grow for ever.
+const UNTIDY_MOST: u32 = 8;
+
 /// A database file of SQLite.
 #[derive(Debug)]
 pub struct Sqlite {
     db: Connection,
+    /// Batches since the log was copied into the database.
+    untidy: u32,
 }
 
 impl Sqlite {
@@ -54,8 +60,12 @@ impl Sqlite {
         // What was told to be committed leaves the tracker's journal: it must survive a power cut.
         db.execute_batch("PRAGMA synchronous = FULL")
             .map_err(&failed)?;
+        // A commit holds the lock for which a web application waits. Copying its log into the
+        // database takes as long again and needs no lock: that is done after it.
+        db.execute_batch("PRAGMA wal_autocheckpoint = 0")
+            .map_err(&failed)?;
         schema::prepare(&mut db)?;
-        Ok(Sqlite { db })
+        Ok(Sqlite { db, untidy: 0 })
     }
 }
 
@@ -77,7 +87,20 @@ impl Storage for Sqlite {
     }
 
     fn commit(&mut self, writer: &str, batch: &Commit) -> Result<(), StorageError> {
+        if self.untidy >= UNTIDY_MOST {
+            self.tidy();
+        }
+        self.untidy += 1;
         commit::commit(&mut self.db, writer, batch)
+    }
+
+    /// Copies the log into the database, as far as nobody still reads an older state.
+    fn tidy(&mut self) {
+        self.untidy = 0;
+        let sql = "PRAGMA wal_checkpoint(PASSIVE)";
+        if let Err(err) = self.db.query_row(sql, [], |_| Ok(())) {
+            log::debug!("storage: sqlite: cannot shorten its log: {err}");
+        }
     }
 
     fn directory(&mut self) -> Option<&mut dyn Directory> {

@@ -5,15 +5,14 @@ use crate::common::http::Connection;
 use crate::common::{Tracker, V4, V6, bencode};
 use crate::presets::{ALL, Preset, Tables};
 use crate::servers::{Kind, PASSWORD, Server};
-use chihaya::Drivers;
-use chihaya::config::Config;
+use crate::suite::open;
 use chihaya::model::{PeerId, TorrentId, Transfer, UnixTime, UserId};
 use chihaya::storage::{
     Change, Commit, EventKind, EventRow, HistoryDelta, PeerRow, SessionKey, Storage, StorageError,
     TorrentDelta, TorrentStatus, UserDelta,
 };
 use std::fmt::Write;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 /// The evening before that day.
@@ -38,11 +37,6 @@ pub fn settings(preset: &Preset, server: &Server, database: &str) -> serde_json:
             "changes_interval": 1,
         },
     })
-}
-
-fn open(settings: &serde_json::Value) -> Box<dyn Storage> {
-    let config = Config::from_json(&settings.to_string()).expect("settings");
-    Drivers::builtin().open_storage(&config).expect("it opens")
 }
 
 fn bytes(uploaded: u64, downloaded: u64) -> Transfer {

@@ -3,7 +3,6 @@
 
 #[path = "../common/mod.rs"]
 mod common;
-mod conformance;
 mod connections;
 mod days;
 mod locked;
@@ -11,6 +10,7 @@ mod own;
 mod presets;
 #[path = "../servers/mod.rs"]
 mod servers;
+mod suite;
 mod web;
 
 use servers::{Kind, Server};

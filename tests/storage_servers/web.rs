@@ -64,7 +64,7 @@ impl Web {
     /// A text as a literal.
     pub fn text(&self, text: &[u8]) -> String {
         match self.kind {
-            Kind::Mariadb => format!("CONVERT(X'{}' USING utf8mb4)", hex(text)),
+            Kind::Mariadb => format!("_utf8mb4 X'{}'", hex(text)),
             Kind::Postgres => format!("convert_from('\\x{}', 'UTF8')", hex(text)),
         }
     }

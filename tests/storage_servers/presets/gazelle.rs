@@ -116,7 +116,8 @@ fn told(change: Change) -> Option<Change> {
         }
         Change::Client(client) if !client.allow => Change::ClientGone(client.prefix),
         Change::Token(mut token) => {
-            (token.user?, token.torrent?);
+            token.user?;
+            token.torrent?;
             token.multipliers = Multipliers {
                 up_percent: 100,
                 down_percent: 0,
@@ -125,7 +126,8 @@ fn told(change: Change) -> Option<Change> {
             Change::Token(token)
         }
         Change::TokenGone { user, torrent } => {
-            (user?, torrent?);
+            user?;
+            torrent?;
             change
         }
         Change::Global(_) => return None,
@@ -140,6 +142,7 @@ fn cut(row: Row<'_>) {
         Row::Torrent(row) => row.last_seeded = UnixTime(0),
         Row::Peer(row) => {
             row.port = 0;
+            row.agent = row.agent.chars().take(51).collect::<String>().into();
             row.seeder = row.left == 0;
         }
         Row::History(_) | Row::Event(_) => {}

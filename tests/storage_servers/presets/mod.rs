@@ -11,7 +11,7 @@ use crate::web::{Values, Web, hex};
 use chihaya::model::{Multipliers, TorrentId, Transfer, UnixTime, UserId};
 use chihaya::storage::conformance::{Application, Books, Row};
 use chihaya::storage::{
-    Change, EventRow, HistoryDelta, PeerRow, SessionKey, Table, TorrentDelta, TorrentStatus,
+    Change, EventRow, HistoryDelta, PeerRow, SessionKey, Table, TorrentDelta, TorrentStatus, User,
     UserDelta,
 };
 
@@ -187,9 +187,18 @@ impl Application for Tables {
         let id = |id: u64| ("id", id.to_string());
         match change {
             Change::User(user) => {
+                // As much of it as the site has room for.
+                let enabled = User {
+                    enabled: true,
+                    ..user.clone()
+                };
+                let passkey = match (self.preset.told)(Change::User(enabled)) {
+                    Some(Change::User(told)) => told.passkey,
+                    _ => user.passkey.clone(),
+                };
                 let mut values = vec![
                     id(user.id.0),
-                    ("passkey", self.web.text(user.passkey.as_bytes())),
+                    ("passkey", self.web.text(passkey.as_bytes())),
                     flag("enabled", user.enabled),
                     flag("can_leech", user.can_leech),
                     flag("hide_ip", user.hide_ip),

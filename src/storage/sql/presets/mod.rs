@@ -1,6 +1,11 @@
 //! Statements for the tables of known web applications, by name.
 
+mod arcadia;
+mod batter;
+mod gazelle;
+mod kuroneko;
 mod own;
+mod unit3d;
 
 use super::connection::Dialect;
 
@@ -23,7 +28,17 @@ pub struct Preset {
 pub const PROBE: &str = "SELECT seq FROM tracker_batches WHERE writer = ''";
 
 /// All of them.
-pub const ALL: &[&Preset] = &[&own::POSTGRES, &own::MYSQL];
+pub const ALL: &[&Preset] = &[
+    &own::POSTGRES,
+    &own::MYSQL,
+    &batter::POSTGRES,
+    &batter::MYSQL,
+    &gazelle::GAZELLE,
+    &gazelle::OPS,
+    &unit3d::UNIT3D,
+    &kuroneko::KURONEKO,
+    &arcadia::ARCADIA,
+];
 
 /// The preset of a name for a dialect.
 pub fn find(name: &str, dialect: Dialect) -> Option<&'static Preset> {
@@ -35,4 +50,23 @@ pub fn find(name: &str, dialect: Dialect) -> Option<&'static Preset> {
 pub fn names(dialect: Dialect) -> Vec<&'static str> {
     let of_dialect = ALL.iter().filter(|preset| preset.dialect == dialect);
     of_dialect.map(|preset| preset.name).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::storage::sql::plan::{Given, Plan};
+
+    #[test]
+    fn all_of_them_can_be_read() {
+        for preset in ALL {
+            let plan = Plan::new(preset.dialect, preset, &Given::new(), &Given::new());
+            assert!(
+                plan.is_ok(),
+                "{} {:?}: {plan:?}",
+                preset.name,
+                preset.dialect
+            );
+        }
+    }
 }

@@ -21,7 +21,7 @@ const LOAD: &[(&str, &str)] = &[
     ("clients", "SELECT prefix, allow FROM tracker_clients"),
 ];
 
-const POSTGRES_LOAD: &[(&str, &str)] = &[
+pub(super) const POSTGRES_LOAD: &[(&str, &str)] = &[
     LOAD[0],
     LOAD[1],
     LOAD[2],
@@ -33,7 +33,7 @@ const POSTGRES_LOAD: &[(&str, &str)] = &[
     ("options", "SELECT name, value FROM tracker_options"),
 ];
 
-const MYSQL_LOAD: &[(&str, &str)] = &[
+pub(super) const MYSQL_LOAD: &[(&str, &str)] = &[
     LOAD[0],
     LOAD[1],
     LOAD[2],
@@ -49,28 +49,32 @@ pub(super) static POSTGRES: Preset = Preset {
     name: "own",
     dialect: Dialect::Postgres,
     load: POSTGRES_LOAD,
-    write: &[
-        (
-            "users",
-            "UPDATE tracker_users u SET uploaded = u.uploaded + LEAST(d.up, 9223372036854775807 - u.uploaded), \
+    write: POSTGRES_WRITE,
+    schema: POSTGRES_SCHEMA,
+};
+
+pub(super) const POSTGRES_WRITE: &[(&str, &str)] = &[
+    (
+        "users",
+        "UPDATE tracker_users u SET uploaded = u.uploaded + LEAST(d.up, 9223372036854775807 - u.uploaded), \
              downloaded = u.downloaded + LEAST(d.dn, 9223372036854775807 - u.downloaded), \
              raw_uploaded = u.raw_uploaded + LEAST(d.ru, 9223372036854775807 - u.raw_uploaded), \
              raw_downloaded = u.raw_downloaded + LEAST(d.rd, 9223372036854775807 - u.raw_downloaded) \
              FROM (VALUES [[( :user::BIGINT, :up::BIGINT, :down::BIGINT, :raw_up::BIGINT, :raw_down::BIGINT)|, ]]) \
              d (id, up, dn, ru, rd) WHERE u.id = d.id",
-        ),
-        (
-            "torrents",
-            "UPDATE tracker_torrents t SET seeders = d.s, leechers = d.l, \
+    ),
+    (
+        "torrents",
+        "UPDATE tracker_torrents t SET seeders = d.s, leechers = d.l, \
              snatches = t.snatches + LEAST(d.n, 9223372036854775807 - t.snatches), \
              balance = GREATEST(LEAST(t.balance::NUMERIC + d.b, 9223372036854775807), -9223372036854775808)::BIGINT, \
              last_seeded = GREATEST(t.last_seeded, d.a) \
              FROM (VALUES [[( :torrent::BIGINT, :seeders::INT, :leechers::INT, :snatches::BIGINT, :balance::NUMERIC, :last_seeded::BIGINT)|, ]]) \
              d (id, s, l, n, b, a) WHERE t.id = d.id",
-        ),
-        (
-            "history",
-            "INSERT INTO tracker_history AS h (user_id, torrent_id, uploaded, downloaded, raw_uploaded, \
+    ),
+    (
+        "history",
+        "INSERT INTO tracker_history AS h (user_id, torrent_id, uploaded, downloaded, raw_uploaded, \
              raw_downloaded, seed_seconds, leech_seconds, announces, snatches, started_at, last_at, \
              completed_at, seeder, active, remaining, client_uploaded, client_downloaded, agent) \
              VALUES [[( :user, :torrent, :up, :down, :raw_up, :raw_down, :seed_seconds, :leech_seconds, \
@@ -90,10 +94,10 @@ pub(super) static POSTGRES: Preset = Preset {
              seeder = excluded.seeder, active = excluded.active, remaining = excluded.remaining, \
              client_uploaded = excluded.client_uploaded, client_downloaded = excluded.client_downloaded, \
              agent = excluded.agent",
-        ),
-        (
-            "peers",
-            "INSERT INTO tracker_peers (user_id, torrent_id, peer_id, ip, port, uploaded, downloaded, \
+    ),
+    (
+        "peers",
+        "INSERT INTO tracker_peers (user_id, torrent_id, peer_id, ip, port, uploaded, downloaded, \
              remaining, seeder, active, agent, started_at, last_at, announces, up_rate, down_rate) \
              VALUES [[( :user, :torrent, :peer_id, :ip_mapped, :port, :uploaded, :downloaded, :left, \
              :seeder, :active, :agent, :started, :time, :announces, :up_rate, :down_rate)|, ]] \
@@ -102,20 +106,21 @@ pub(super) static POSTGRES: Preset = Preset {
              remaining = excluded.remaining, seeder = excluded.seeder, active = excluded.active, \
              agent = excluded.agent, started_at = excluded.started_at, last_at = excluded.last_at, \
              announces = excluded.announces, up_rate = excluded.up_rate, down_rate = excluded.down_rate",
-        ),
-        (
-            "forgotten",
-            "DELETE FROM tracker_peers WHERE (user_id, torrent_id, peer_id) IN \
+    ),
+    (
+        "forgotten",
+        "DELETE FROM tracker_peers WHERE (user_id, torrent_id, peer_id) IN \
              ([[( :user, :torrent, :peer_id)|, ]])",
-        ),
-        (
-            "events",
-            "INSERT INTO tracker_events (at, kind, user_id, torrent_id, peer_id, ip, amount) \
+    ),
+    (
+        "events",
+        "INSERT INTO tracker_events (at, kind, user_id, torrent_id, peer_id, ip, amount) \
              VALUES [[( :time, :kind, :user, :torrent, :peer_id, :ip_mapped, :amount)|, ]]",
-        ),
-    ],
-    schema: &[
-        "CREATE TABLE IF NOT EXISTS tracker_users (\
+    ),
+];
+
+pub(super) const POSTGRES_SCHEMA: &[&str] = &[
+    "CREATE TABLE IF NOT EXISTS tracker_users (\
          id BIGINT GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY, name VARCHAR(255) NOT NULL DEFAULT '', \
          passkey VARCHAR(64) NOT NULL UNIQUE, enabled SMALLINT NOT NULL DEFAULT 1, \
          can_leech SMALLINT NOT NULL DEFAULT 1, hide_ip SMALLINT NOT NULL DEFAULT 0, slots INT, \
@@ -123,22 +128,22 @@ pub(super) static POSTGRES: Preset = Preset {
          uploaded BIGINT NOT NULL DEFAULT 0, downloaded BIGINT NOT NULL DEFAULT 0, \
          raw_uploaded BIGINT NOT NULL DEFAULT 0, raw_downloaded BIGINT NOT NULL DEFAULT 0) \
          WITH (fillfactor = 80)",
-        "CREATE TABLE IF NOT EXISTS tracker_torrents (\
+    "CREATE TABLE IF NOT EXISTS tracker_torrents (\
          id BIGINT GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY, name VARCHAR(255) NOT NULL DEFAULT '', \
          info_hash BYTEA NOT NULL UNIQUE, status SMALLINT NOT NULL DEFAULT 0, reason VARCHAR(200), \
          up_percent INT NOT NULL DEFAULT 100, down_percent INT NOT NULL DEFAULT 100, \
          seeders INT NOT NULL DEFAULT 0, leechers INT NOT NULL DEFAULT 0, \
          snatches BIGINT NOT NULL DEFAULT 0, balance BIGINT NOT NULL DEFAULT 0, \
          last_seeded BIGINT NOT NULL DEFAULT 0) WITH (fillfactor = 80)",
-        "CREATE TABLE IF NOT EXISTS tracker_clients (prefix VARCHAR(20) NOT NULL PRIMARY KEY, \
+    "CREATE TABLE IF NOT EXISTS tracker_clients (prefix VARCHAR(20) NOT NULL PRIMARY KEY, \
          allow SMALLINT NOT NULL DEFAULT 1)",
-        "CREATE TABLE IF NOT EXISTS tracker_tokens (user_id BIGINT NOT NULL DEFAULT 0, \
+    "CREATE TABLE IF NOT EXISTS tracker_tokens (user_id BIGINT NOT NULL DEFAULT 0, \
          torrent_id BIGINT NOT NULL DEFAULT 0, up_percent INT NOT NULL DEFAULT 100, \
          down_percent INT NOT NULL DEFAULT 100, until BIGINT, PRIMARY KEY (user_id, torrent_id))",
-        "CREATE INDEX IF NOT EXISTS tracker_tokens_torrent ON tracker_tokens (torrent_id)",
-        "CREATE TABLE IF NOT EXISTS tracker_options (name VARCHAR(64) NOT NULL PRIMARY KEY, \
+    "CREATE INDEX IF NOT EXISTS tracker_tokens_torrent ON tracker_tokens (torrent_id)",
+    "CREATE TABLE IF NOT EXISTS tracker_options (name VARCHAR(64) NOT NULL PRIMARY KEY, \
          value BIGINT NOT NULL)",
-        "CREATE TABLE IF NOT EXISTS tracker_history (user_id BIGINT NOT NULL, torrent_id BIGINT NOT NULL, \
+    "CREATE TABLE IF NOT EXISTS tracker_history (user_id BIGINT NOT NULL, torrent_id BIGINT NOT NULL, \
          uploaded BIGINT NOT NULL, downloaded BIGINT NOT NULL, raw_uploaded BIGINT NOT NULL, \
          raw_downloaded BIGINT NOT NULL, seed_seconds BIGINT NOT NULL, leech_seconds BIGINT NOT NULL, \
          announces BIGINT NOT NULL, snatches BIGINT NOT NULL, started_at BIGINT NOT NULL, \
@@ -146,18 +151,17 @@ pub(super) static POSTGRES: Preset = Preset {
          active SMALLINT NOT NULL, remaining BIGINT NOT NULL, client_uploaded BIGINT NOT NULL, \
          client_downloaded BIGINT NOT NULL, agent VARCHAR(64) NOT NULL, \
          PRIMARY KEY (user_id, torrent_id)) WITH (fillfactor = 80)",
-        "CREATE TABLE IF NOT EXISTS tracker_peers (user_id BIGINT NOT NULL, torrent_id BIGINT NOT NULL, \
+    "CREATE TABLE IF NOT EXISTS tracker_peers (user_id BIGINT NOT NULL, torrent_id BIGINT NOT NULL, \
          peer_id BYTEA NOT NULL, ip BYTEA NOT NULL, port INT NOT NULL, uploaded BIGINT NOT NULL, \
          downloaded BIGINT NOT NULL, remaining BIGINT NOT NULL, seeder SMALLINT NOT NULL, \
          active SMALLINT NOT NULL, agent VARCHAR(64) NOT NULL, started_at BIGINT NOT NULL, \
          last_at BIGINT NOT NULL, announces BIGINT NOT NULL, up_rate BIGINT NOT NULL, \
          down_rate BIGINT NOT NULL, PRIMARY KEY (user_id, torrent_id, peer_id)) WITH (fillfactor = 80)",
-        "CREATE TABLE IF NOT EXISTS tracker_events (id BIGINT GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY, \
+    "CREATE TABLE IF NOT EXISTS tracker_events (id BIGINT GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY, \
          at BIGINT NOT NULL, kind VARCHAR(32) NOT NULL, user_id BIGINT NOT NULL, \
          torrent_id BIGINT NOT NULL, peer_id BYTEA NOT NULL, ip BYTEA NOT NULL, amount BIGINT NOT NULL)",
-        POSITION,
-    ],
-};
+    POSITION,
+];
 
 /// How far each journal has been committed; the one table that every site needs. It is made last.
 pub(super) const POSITION: &str = "CREATE TABLE IF NOT EXISTS tracker_batches (\
@@ -167,26 +171,30 @@ pub(super) static MYSQL: Preset = Preset {
     name: "own",
     dialect: Dialect::Mysql,
     load: MYSQL_LOAD,
-    write: &[
-        (
-            "users",
-            "UPDATE tracker_users u JOIN ([[SELECT :user id, :up up, :down dn, :raw_up ru, :raw_down rd| UNION ALL ]]) d \
+    write: MYSQL_WRITE,
+    schema: MYSQL_SCHEMA,
+};
+
+pub(super) const MYSQL_WRITE: &[(&str, &str)] = &[
+    (
+        "users",
+        "UPDATE tracker_users u JOIN ([[SELECT :user id, :up up, :down dn, :raw_up ru, :raw_down rd| UNION ALL ]]) d \
              ON u.id = d.id SET u.uploaded = u.uploaded + LEAST(d.up, 9223372036854775807 - u.uploaded), \
              u.downloaded = u.downloaded + LEAST(d.dn, 9223372036854775807 - u.downloaded), \
              u.raw_uploaded = u.raw_uploaded + LEAST(d.ru, 9223372036854775807 - u.raw_uploaded), \
              u.raw_downloaded = u.raw_downloaded + LEAST(d.rd, 9223372036854775807 - u.raw_downloaded)",
-        ),
-        (
-            "torrents",
-            "UPDATE tracker_torrents t JOIN ([[SELECT :torrent id, :seeders s, :leechers l, :snatches n, \
+    ),
+    (
+        "torrents",
+        "UPDATE tracker_torrents t JOIN ([[SELECT :torrent id, :seeders s, :leechers l, :snatches n, \
              :balance b, :last_seeded a| UNION ALL ]]) d ON t.id = d.id SET t.seeders = d.s, \
              t.leechers = d.l, t.snatches = t.snatches + LEAST(d.n, 9223372036854775807 - t.snatches), \
              t.balance = GREATEST(LEAST(CAST(t.balance AS DECIMAL(30)) + d.b, 9223372036854775807), -9223372036854775808), \
              t.last_seeded = GREATEST(t.last_seeded, d.a)",
-        ),
-        (
-            "history",
-            "INSERT INTO tracker_history (user_id, torrent_id, uploaded, downloaded, raw_uploaded, \
+    ),
+    (
+        "history",
+        "INSERT INTO tracker_history (user_id, torrent_id, uploaded, downloaded, raw_uploaded, \
              raw_downloaded, seed_seconds, leech_seconds, announces, snatches, started_at, last_at, \
              completed_at, seeder, active, remaining, client_uploaded, client_downloaded, agent) \
              VALUES [[( :user, :torrent, :up, :down, :raw_up, :raw_down, :seed_seconds, :leech_seconds, \
@@ -205,10 +213,10 @@ pub(super) static MYSQL: Preset = Preset {
              seeder = VALUES(seeder), active = VALUES(active), remaining = VALUES(remaining), \
              client_uploaded = VALUES(client_uploaded), client_downloaded = VALUES(client_downloaded), \
              agent = VALUES(agent)",
-        ),
-        (
-            "peers",
-            "INSERT INTO tracker_peers (user_id, torrent_id, peer_id, ip, port, uploaded, downloaded, \
+    ),
+    (
+        "peers",
+        "INSERT INTO tracker_peers (user_id, torrent_id, peer_id, ip, port, uploaded, downloaded, \
              remaining, seeder, active, agent, started_at, last_at, announces, up_rate, down_rate) \
              VALUES [[( :user, :torrent, :peer_id, :ip_mapped, :port, :uploaded, :downloaded, :left, \
              :seeder, :active, :agent, :started, :time, :announces, :up_rate, :down_rate)|, ]] \
@@ -217,20 +225,21 @@ pub(super) static MYSQL: Preset = Preset {
              active = VALUES(active), agent = VALUES(agent), started_at = VALUES(started_at), \
              last_at = VALUES(last_at), announces = VALUES(announces), up_rate = VALUES(up_rate), \
              down_rate = VALUES(down_rate)",
-        ),
-        (
-            "forgotten",
-            "DELETE FROM tracker_peers WHERE (user_id, torrent_id, peer_id) IN \
+    ),
+    (
+        "forgotten",
+        "DELETE FROM tracker_peers WHERE (user_id, torrent_id, peer_id) IN \
              ([[( :user, :torrent, :peer_id)|, ]])",
-        ),
-        (
-            "events",
-            "INSERT INTO tracker_events (at, kind, user_id, torrent_id, peer_id, ip, amount) \
+    ),
+    (
+        "events",
+        "INSERT INTO tracker_events (at, kind, user_id, torrent_id, peer_id, ip, amount) \
              VALUES [[( :time, :kind, :user, :torrent, :peer_id, :ip_mapped, :amount)|, ]]",
-        ),
-    ],
-    schema: &[
-        "CREATE TABLE IF NOT EXISTS tracker_users (id BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY, \
+    ),
+];
+
+pub(super) const MYSQL_SCHEMA: &[&str] = &[
+    "CREATE TABLE IF NOT EXISTS tracker_users (id BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY, \
          name VARCHAR(255) CHARACTER SET utf8mb4 NOT NULL DEFAULT '', \
          passkey VARCHAR(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL UNIQUE, \
          enabled SMALLINT NOT NULL DEFAULT 1, can_leech SMALLINT NOT NULL DEFAULT 1, \
@@ -238,24 +247,24 @@ pub(super) static MYSQL: Preset = Preset {
          down_percent INT NOT NULL DEFAULT 100, uploaded BIGINT NOT NULL DEFAULT 0, \
          downloaded BIGINT NOT NULL DEFAULT 0, raw_uploaded BIGINT NOT NULL DEFAULT 0, \
          raw_downloaded BIGINT NOT NULL DEFAULT 0) ENGINE = InnoDB",
-        "CREATE TABLE IF NOT EXISTS tracker_torrents (id BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY, \
+    "CREATE TABLE IF NOT EXISTS tracker_torrents (id BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY, \
          name VARCHAR(255) CHARACTER SET utf8mb4 NOT NULL DEFAULT '', info_hash BINARY(20) NOT NULL UNIQUE, \
          status SMALLINT NOT NULL DEFAULT 0, reason VARCHAR(200) CHARACTER SET utf8mb4, \
          up_percent INT NOT NULL DEFAULT 100, down_percent INT NOT NULL DEFAULT 100, \
          seeders INT NOT NULL DEFAULT 0, leechers INT NOT NULL DEFAULT 0, \
          snatches BIGINT NOT NULL DEFAULT 0, balance BIGINT NOT NULL DEFAULT 0, \
          last_seeded BIGINT NOT NULL DEFAULT 0) ENGINE = InnoDB",
-        "CREATE TABLE IF NOT EXISTS tracker_clients (\
+    "CREATE TABLE IF NOT EXISTS tracker_clients (\
          prefix VARCHAR(20) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL PRIMARY KEY, \
          allow SMALLINT NOT NULL DEFAULT 1) ENGINE = InnoDB",
-        "CREATE TABLE IF NOT EXISTS tracker_tokens (user_id BIGINT NOT NULL DEFAULT 0, \
+    "CREATE TABLE IF NOT EXISTS tracker_tokens (user_id BIGINT NOT NULL DEFAULT 0, \
          torrent_id BIGINT NOT NULL DEFAULT 0, up_percent INT NOT NULL DEFAULT 100, \
          down_percent INT NOT NULL DEFAULT 100, until BIGINT, PRIMARY KEY (user_id, torrent_id), \
          KEY tracker_tokens_torrent (torrent_id)) ENGINE = InnoDB",
-        "CREATE TABLE IF NOT EXISTS tracker_options (\
+    "CREATE TABLE IF NOT EXISTS tracker_options (\
          name VARCHAR(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL PRIMARY KEY, \
          value BIGINT NOT NULL) ENGINE = InnoDB",
-        "CREATE TABLE IF NOT EXISTS tracker_history (user_id BIGINT NOT NULL, torrent_id BIGINT NOT NULL, \
+    "CREATE TABLE IF NOT EXISTS tracker_history (user_id BIGINT NOT NULL, torrent_id BIGINT NOT NULL, \
          uploaded BIGINT NOT NULL, downloaded BIGINT NOT NULL, raw_uploaded BIGINT NOT NULL, \
          raw_downloaded BIGINT NOT NULL, seed_seconds BIGINT NOT NULL, leech_seconds BIGINT NOT NULL, \
          announces BIGINT NOT NULL, snatches BIGINT NOT NULL, started_at BIGINT NOT NULL, \
@@ -263,19 +272,21 @@ pub(super) static MYSQL: Preset = Preset {
          active SMALLINT NOT NULL, remaining BIGINT NOT NULL, client_uploaded BIGINT NOT NULL, \
          client_downloaded BIGINT NOT NULL, agent VARCHAR(64) CHARACTER SET utf8mb4 NOT NULL, \
          PRIMARY KEY (user_id, torrent_id)) ENGINE = InnoDB",
-        "CREATE TABLE IF NOT EXISTS tracker_peers (user_id BIGINT NOT NULL, torrent_id BIGINT NOT NULL, \
+    "CREATE TABLE IF NOT EXISTS tracker_peers (user_id BIGINT NOT NULL, torrent_id BIGINT NOT NULL, \
          peer_id BINARY(20) NOT NULL, ip BINARY(16) NOT NULL, port INT NOT NULL, \
          uploaded BIGINT NOT NULL, downloaded BIGINT NOT NULL, remaining BIGINT NOT NULL, \
          seeder SMALLINT NOT NULL, active SMALLINT NOT NULL, \
          agent VARCHAR(64) CHARACTER SET utf8mb4 NOT NULL, started_at BIGINT NOT NULL, \
          last_at BIGINT NOT NULL, announces BIGINT NOT NULL, up_rate BIGINT NOT NULL, \
          down_rate BIGINT NOT NULL, PRIMARY KEY (user_id, torrent_id, peer_id)) ENGINE = InnoDB",
-        "CREATE TABLE IF NOT EXISTS tracker_events (id BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY, \
+    "CREATE TABLE IF NOT EXISTS tracker_events (id BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY, \
          at BIGINT NOT NULL, kind VARCHAR(32) CHARACTER SET utf8mb4 NOT NULL, user_id BIGINT NOT NULL, \
          torrent_id BIGINT NOT NULL, peer_id BINARY(20) NOT NULL, ip BINARY(16) NOT NULL, \
          amount BIGINT NOT NULL) ENGINE = InnoDB",
-        "CREATE TABLE IF NOT EXISTS tracker_batches (\
-         writer VARCHAR(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL PRIMARY KEY, \
-         seq BIGINT NOT NULL) ENGINE = InnoDB",
-    ],
-};
+    MYSQL_POSITION,
+];
+
+/// The same in MySQL.
+pub(super) const MYSQL_POSITION: &str = "CREATE TABLE IF NOT EXISTS tracker_batches (\
+     writer VARCHAR(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL PRIMARY KEY, \
+     seq BIGINT NOT NULL) ENGINE = InnoDB";

@@ -1,0 +1,70 @@
+//! Batter, the Django application of the original Chihaya: users are its own, all else is in the
+//! tracker's tables beside them.
+
+use super::Preset;
+use super::own;
+use crate::storage::sql::connection::Dialect;
+
+const USERS: &str = "SELECT user_id AS id, trackerid AS passkey FROM profiles_profile";
+
+/// Sums stand in `tracker_users`, whose rows are made when there is something to add; only those of
+/// users that the application has.
+const POSTGRES_SUMS: &str = "INSERT INTO tracker_users AS u (id, passkey, uploaded, downloaded, \
+    raw_uploaded, raw_downloaded) SELECT d.id, p.trackerid, d.up, d.dn, d.ru, d.rd \
+    FROM (VALUES [[( :user::BIGINT, :up::BIGINT, :down::BIGINT, :raw_up::BIGINT, \
+    :raw_down::BIGINT)|, ]]) d (id, up, dn, ru, rd) JOIN profiles_profile p ON p.user_id = d.id \
+    ON CONFLICT (id) DO UPDATE SET uploaded = u.uploaded + excluded.uploaded, \
+    downloaded = u.downloaded + excluded.downloaded, \
+    raw_uploaded = u.raw_uploaded + excluded.raw_uploaded, \
+    raw_downloaded = u.raw_downloaded + excluded.raw_downloaded, passkey = excluded.passkey";
+const MYSQL_SUMS: &str = "INSERT INTO tracker_users (id, passkey, uploaded, downloaded, \
+    raw_uploaded, raw_downloaded) SELECT d.id, p.trackerid, d.up, d.dn, d.ru, d.rd \
+    FROM ([[SELECT :user id, :up up, :down dn, :raw_up ru, :raw_down rd| UNION ALL ]]) d \
+    JOIN profiles_profile p ON p.user_id = d.id \
+    ON DUPLICATE KEY UPDATE uploaded = tracker_users.uploaded + VALUES(uploaded), \
+    downloaded = tracker_users.downloaded + VALUES(downloaded), \
+    raw_uploaded = tracker_users.raw_uploaded + VALUES(raw_uploaded), \
+    raw_downloaded = tracker_users.raw_downloaded + VALUES(raw_downloaded), \
+    passkey = VALUES(passkey)";
+
+pub(super) static POSTGRES: Preset = Preset {
+    name: "batter",
+    dialect: Dialect::Postgres,
+    load: &[
+        ("users", USERS),
+        own::POSTGRES_LOAD[1],
+        own::POSTGRES_LOAD[2],
+        own::POSTGRES_LOAD[3],
+        own::POSTGRES_LOAD[4],
+    ],
+    write: &[
+        ("users", POSTGRES_SUMS),
+        own::POSTGRES_WRITE[1],
+        own::POSTGRES_WRITE[2],
+        own::POSTGRES_WRITE[3],
+        own::POSTGRES_WRITE[4],
+        own::POSTGRES_WRITE[5],
+    ],
+    schema: own::POSTGRES_SCHEMA,
+};
+
+pub(super) static MYSQL: Preset = Preset {
+    name: "batter",
+    dialect: Dialect::Mysql,
+    load: &[
+        ("users", USERS),
+        own::MYSQL_LOAD[1],
+        own::MYSQL_LOAD[2],
+        own::MYSQL_LOAD[3],
+        own::MYSQL_LOAD[4],
+    ],
+    write: &[
+        ("users", MYSQL_SUMS),
+        own::MYSQL_WRITE[1],
+        own::MYSQL_WRITE[2],
+        own::MYSQL_WRITE[3],
+        own::MYSQL_WRITE[4],
+        own::MYSQL_WRITE[5],
+    ],
+    schema: own::MYSQL_SCHEMA,
+};

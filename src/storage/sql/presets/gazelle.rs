@@ -61,9 +61,10 @@ pub(super) static GAZELLE: Preset = Preset {
         (
             "torrents",
             "UPDATE torrents t JOIN ([[SELECT :torrent id, :seeders s, :leechers l, :snatches n, \
-             :balance b| UNION ALL ]]) d ON t.ID = d.id SET t.Seeders = d.s, t.Leechers = d.l, \
+             :balance b, :last_seeded a| UNION ALL ]]) d ON t.ID = d.id SET t.Seeders = d.s, t.Leechers = d.l, \
              t.Snatched = t.Snatched + d.n, t.balance = t.balance + d.b, \
-             t.last_action = IF(d.s > 0, NOW(), t.last_action)",
+             t.last_action = GREATEST(COALESCE(t.last_action, '2000-01-01'), \
+             FROM_UNIXTIME(LEAST(d.a, 2147483647)))",
         ),
         ("peers", PEERS),
         ("forgotten", FORGOTTEN),
@@ -98,9 +99,10 @@ pub(super) static OPS: Preset = Preset {
         (
             "torrents",
             "UPDATE torrents_leech_stats t JOIN ([[SELECT :torrent id, :seeders s, :leechers l, \
-             :snatches n, :balance b| UNION ALL ]]) d ON t.TorrentID = d.id SET t.Seeders = d.s, \
+             :snatches n, :balance b, :last_seeded a| UNION ALL ]]) d ON t.TorrentID = d.id SET t.Seeders = d.s, \
              t.Leechers = d.l, t.Snatched = t.Snatched + d.n, t.Balance = t.Balance + d.b, \
-             t.last_action = IF(d.s > 0, NOW(), t.last_action)",
+             t.last_action = GREATEST(COALESCE(t.last_action, '2000-01-01'), \
+             FROM_UNIXTIME(LEAST(d.a, 2147483647)))",
         ),
         ("peers", PEERS),
         ("forgotten", FORGOTTEN),

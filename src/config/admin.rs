@@ -6,6 +6,8 @@ use super::{Config, Span};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
+use std::fs::File;
+use std::io::Read;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
@@ -165,6 +167,36 @@ impl Config {
 }
 
 impl AdminToken {
+    /// The token, wherever it stands; why not, if it cannot be had or is none.
+    pub fn read(&self) -> Result<Secret, String> {
+        let text = self.text()?;
+        match token_fault(&text) {
+            Some(fault) => Err(fault),
+            None => Ok(Secret(text)),
+        }
+    }
+
+    fn text(&self) -> Result<String, String> {
+        if let Some(token) = &self.token {
+            return Ok(token.0.clone());
+        }
+        if let Some(name) = &self.token_env {
+            let value = std::env::var(name);
+            return value.map_err(|error| format!("environment variable {name}: {error}"));
+        }
+        let path = self.token_file.as_deref().unwrap_or("".as_ref());
+        let mut text = String::new();
+        let read = File::open(path).and_then(|file| {
+            // Lines may end it, and no more: a wrong file is not read to its end.
+            let most = TOKEN_BYTES_MOST as u64 + 16;
+            file.take(most).read_to_string(&mut text)
+        });
+        match read {
+            Ok(_) => Ok(text.trim_ascii().to_owned()),
+            Err(error) => Err(format!("cannot read {}: {error}", path.display())),
+        }
+    }
+
     fn fault(&self) -> Option<String> {
         let given = [
             self.token.is_some(),

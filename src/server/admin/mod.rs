@@ -39,7 +39,9 @@ impl Admin {
         inquiry: Inquiry,
     ) -> Result<Admin, StartError> {
         let tokens = tokens::read(settings)?;
-        let tokens = tokens.iter().map(|(token, scope)| (token.as_str(), *scope));
+        let tokens = tokens
+            .iter()
+            .map(|(token, scope)| (token.0.as_str(), *scope));
         let access = Access::new(random()?, tokens);
         let stopping = Arc::<AtomicBool>::default();
         let (desk, waker) = Desk::new(

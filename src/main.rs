@@ -30,10 +30,10 @@ fn start(arguments: &Arguments) -> Result<(), Failure> {
     match &arguments.command {
         Command::PrintConfig => show(&format!("{}\n", config.without_secrets().to_json())),
         Command::Check => show("the configuration is good\n"),
-        Command::Directory(command) => {
+        Command::Site(command) => {
             // Who asked is told of errors; what else the storage says is for a log.
             log_from(filter(config.log.level).min(LevelFilter::Warn));
-            cli::directory(command, &config, config_file)
+            cli::site(command, arguments.json, &config, config_file)
         }
         _ => {
             log_from(filter(config.log.level));

@@ -101,9 +101,7 @@ impl Committer {
             StorageError::Retry(_) | StorageError::Moved(_) | StorageError::CursorGone => {
                 Outcome::Later(error)
             }
-            StorageError::Rows(_) | StorageError::Refused(_) | StorageError::Fatal(_) => {
-                Outcome::Stuck(error)
-            }
+            StorageError::Rows(_) | StorageError::Fatal(_) => Outcome::Stuck(error),
         }
     }
 }

@@ -1,68 +1,24 @@
-//! What is asked for.
+//! What is asked for on the command line.
 
-use super::directory::DirectoryCommand;
-use super::table::is_unprintable;
-use std::ffi::{OsStr, OsString};
+use super::command::{Command, Name, SiteCommand, TokenOf, TorrentChange, UserChange, UserColumns};
+use super::given::{Given, good_name};
+use chihaya::model::UnixTime;
+use chihaya::storage::{OptionsEdit, PREFIX_MAX_BYTES, REASON_MAX_BYTES, TorrentStatus};
+use lexopt::Error;
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
-
-pub const HELP: &str = "\
-Usage: chihaya [--config FILE]
-       chihaya [--config FILE] user add NAME
-       chihaya [--config FILE] user list [--passkeys] [--bytes]
-       chihaya [--config FILE] torrent add FILE.torrent...
-       chihaya [--config FILE] torrent list
-
-A BitTorrent tracker. Without a configuration it serves a public tracker over HTTP and UDP on
-port 6969 of all addresses.
-
-  --config FILE    read settings from a JSON file (also: -config FILE)
-  --check          check the configuration and exit
-  --print-config   print the configuration in effect, defaults included, and exit
-  --version        print the version and exit
-  --help           print this and exit
-
-Users and torrents of a private tracker, in the configured storage (chihaya.db, unless the
-configuration says otherwise), also while the tracker runs:
-
-  user add         register a user; prints the passkey and the announce URLs
-  user list        list users
-    --passkeys     with their passkeys
-    --bytes        with exact numbers of bytes
-  torrent add      register torrents; prints their info hashes and the announce URLs
-  torrent list     list torrents
-
-Exit codes: 0 done, 1 failed, 2 faults in the arguments or the configuration.
-";
-
-/// Characters of the longest name of a user.
-const MAX_NAME_CHARS: usize = 64;
 
 pub struct Arguments {
     pub command: Command,
     pub config_file: Option<PathBuf>,
-}
-
-pub enum Command {
-    Run,
-    Check,
-    PrintConfig,
-    Version,
-    Help,
-    Directory(DirectoryCommand),
-}
-
-/// What of users is listed.
-#[derive(Clone, Copy, Default, PartialEq, Eq)]
-pub struct UserColumns {
-    /// Passkeys: whoever sees one can announce as its user.
-    pub passkeys: bool,
-    /// Exact numbers instead of units.
-    pub bytes: bool,
+    /// Print one JSON document instead of text.
+    pub json: bool,
 }
 
 impl Arguments {
     /// Reads the arguments, the first of which is the name of the executable.
-    pub fn read(arguments: impl Iterator<Item = OsString>) -> Result<Arguments, lexopt::Error> {
+    pub fn read(arguments: impl Iterator<Item = OsString>) -> Result<Arguments, Error> {
         use lexopt::prelude::*;
 
         // The one dash is how the option was written for many years.
@@ -70,194 +26,342 @@ impl Arguments {
             Some("-config") => "--config".into(),
             _ => argument,
         });
-        let mut arguments = lexopt::Parser::from_iter(arguments);
+        let mut line = lexopt::Parser::from_iter(arguments);
         let (mut option, mut config_file) = (None, None);
-        let mut columns = UserColumns::default();
-        let mut words = Vec::new();
-        while let Some(argument) = arguments.next()? {
+        let mut given = Given::default();
+        let mut words: Vec<OsString> = Vec::new();
+        while let Some(argument) = line.next()? {
             match argument {
-                Long("config") => config_file = Some(arguments.value()?.into()),
+                Long("config") => config_file = Some(line.value()?.into()),
                 Long("check") => option = Some(("--check", Command::Check)),
                 Long("print-config") => option = Some(("--print-config", Command::PrintConfig)),
-                Short('V') | Long("version") => return Ok(Command::Version.alone()),
-                Short('h') | Long("help") => return Ok(Command::Help.alone()),
-                Long("passkeys") => columns.passkeys = true,
-                Long("bytes") => columns.bytes = true,
-                Value(word) => words.push(word),
+                Short('V') | Long("version") => return Ok(alone(Command::Version)),
+                Short('h') | Long("help") => return Ok(alone(Command::Help)),
+                Value(word) => {
+                    words.push(word);
+                    words.extend(prefix_of_peer_ids(&words, &mut line));
+                }
+                Long(name) => {
+                    let name = name.to_owned();
+                    if !given.read(&name, &mut line)? {
+                        return Err(Error::UnexpectedOption(format!("--{name}")));
+                    }
+                }
                 _ => return Err(argument.unexpected()),
             }
         }
-        let command = command(words, option, columns)?;
+        let json = given.flag("json");
+        let command = command(words, option, given, json)?;
         Ok(Arguments {
             command,
             config_file,
+            json,
         })
     }
 }
 
-impl Command {
-    fn alone(self) -> Arguments {
-        Arguments {
-            command: self,
-            config_file: None,
-        }
+/// Most of them begin with a dash, as options do; none begins with two.
+fn prefix_of_peer_ids(words: &[OsString], line: &mut lexopt::Parser) -> Option<OsString> {
+    let is = |place: usize, word: &str| words.get(place).is_some_and(|is| is == word);
+    let is_next =
+        words.len() == 2 && is(0, "client") && (is(1, "allow") || is(1, "ban") || is(1, "remove"));
+    let mut rest = line.try_raw_args().filter(|_| is_next)?;
+    rest.next_if(|next| next.to_str().is_some_and(|next| !next.starts_with("--")))
+}
+
+fn alone(command: Command) -> Arguments {
+    Arguments {
+        command,
+        config_file: None,
+        json: false,
     }
 }
 
 fn command(
     words: Vec<OsString>,
     option: Option<(&str, Command)>,
-    columns: UserColumns,
-) -> Result<Command, lexopt::Error> {
-    let command = if words.is_empty() {
-        option.map_or(Command::Run, |(_, command)| command)
-    } else if let Some((name, _)) = option {
+    mut given: Given,
+    json: bool,
+) -> Result<Command, Error> {
+    if words.is_empty() {
+        if json {
+            return Err("--json belongs to a command".into());
+        }
+        given.end("a tracker that is started")?;
+        return Ok(option.map_or(Command::Run, |(_, command)| command));
+    }
+    if let Some((name, _)) = option {
         return Err(format!("{name} takes no command").into());
-    } else {
-        Command::Directory(directory_command(words, columns)?)
-    };
-    let lists_users = matches!(
-        command,
-        Command::Directory(DirectoryCommand::ListUsers { .. })
-    );
-    if columns != UserColumns::default() && !lists_users {
-        return Err("--passkeys and --bytes belong to user list".into());
     }
-    Ok(command)
+    let mut words = Words::new(words);
+    let command = site_command(&mut words, &mut given)?;
+    words.end()?;
+    given.end(&words.command)?;
+    Ok(Command::Site(command))
 }
 
-fn directory_command(
-    words: Vec<OsString>,
-    columns: UserColumns,
-) -> Result<DirectoryCommand, lexopt::Error> {
-    let word = |place: usize| words.get(place).and_then(|word| word.to_str());
-    let mut rest = words.iter().skip(2).cloned();
-    let command = match (word(0).unwrap_or_default(), word(1)) {
-        ("user", Some("add")) => DirectoryCommand::AddUser(user_name(rest.next())?),
-        ("user", Some("list")) => DirectoryCommand::ListUsers(columns),
-        ("torrent", Some("add")) if rest.len() == 0 => {
-            return Err("torrent add: a FILE.torrent is missing".into());
+/// The words of a command, one after the other.
+struct Words {
+    rest: std::vec::IntoIter<OsString>,
+    /// Those that name the command.
+    command: String,
+}
+
+impl Words {
+    fn new(words: Vec<OsString>) -> Words {
+        Words {
+            rest: words.into_iter(),
+            command: String::new(),
         }
-        ("torrent", Some("add")) => {
-            DirectoryCommand::AddTorrents(rest.by_ref().map(PathBuf::from).collect())
+    }
+
+    /// The next word of those that name the command; empty where there is none.
+    fn verb(&mut self) -> Result<String, Error> {
+        let word = self.rest.next().unwrap_or_default();
+        let word = word.into_string().map_err(Error::UnexpectedArgument)?;
+        if !self.command.is_empty() {
+            self.command.push(' ');
         }
-        ("torrent", Some("list")) => DirectoryCommand::ListTorrents,
-        (noun @ ("user" | "torrent"), _) => {
-            return Err(format!("{noun}: add or list?").into());
+        self.command.push_str(&word);
+        Ok(word)
+    }
+
+    fn fault(&self, fault: &str) -> Error {
+        format!("{}: {fault}", self.command).into()
+    }
+
+    fn text(&mut self, what: &str) -> Result<String, Error> {
+        let word = self.rest.next();
+        let word = word.ok_or_else(|| self.fault(&format!("the {what} is missing")))?;
+        let text = word.into_string();
+        text.map_err(|_| self.fault(&format!("the {what} is not UTF-8")))
+    }
+
+    fn name(&mut self, what: &'static str) -> Result<Name, Error> {
+        let text = self.text(what)?;
+        name(&text, what).map_err(|fault| self.fault(&fault))
+    }
+
+    fn name_or_all(&mut self, what: &'static str) -> Result<Option<Name>, Error> {
+        let text = self.text(what)?;
+        if text == "all" {
+            return Ok(None);
         }
-        _ => return Err(lexopt::Error::UnexpectedArgument(words[0].clone())),
-    };
-    match rest.next() {
-        None => Ok(command),
-        Some(word) => Err(lexopt::Error::UnexpectedArgument(word)),
+        let name = name(&text, what).map_err(|fault| self.fault(&fault))?;
+        Ok(Some(name))
+    }
+
+    fn token(&mut self) -> Result<TokenOf, Error> {
+        Ok((self.name_or_all("USER")?, self.name_or_all("TORRENT")?))
+    }
+
+    fn end(&mut self) -> Result<(), Error> {
+        let word = self.rest.next();
+        word.map_or(Ok(()), |word| Err(Error::UnexpectedArgument(word)))
     }
 }
 
-/// A name that can be shown: of some characters, not too many, none of which steers a terminal.
-fn user_name(word: Option<OsString>) -> Result<String, lexopt::Error> {
-    let word = word.ok_or("user add: the NAME is missing")?;
-    let name = OsStr::to_str(&word).ok_or("user add: the NAME is not UTF-8")?;
-    if !(1..=MAX_NAME_CHARS).contains(&name.chars().count()) {
-        return Err(format!("user add: a NAME has 1 to {MAX_NAME_CHARS} characters").into());
+/// How a user or torrent is named.
+fn name(text: &str, what: &str) -> Result<Name, String> {
+    let key = if what == "USER" { "passkey" } else { "hash" };
+    let number = |digits: &str| {
+        let number = digits.parse().ok().filter(|number| *number > 0);
+        number.ok_or_else(|| format!("there is no {what} with the number {digits:?}"))
+    };
+    if let Some((kind, rest)) = text.split_once(':') {
+        match kind {
+            "id" => return number(rest).map(Name::Id),
+            "name" => return Ok(Name::Text(rest.to_owned())),
+            _ if kind == key => return Ok(Name::Key(rest.to_owned())),
+            _ => {}
+        }
     }
-    if name.chars().any(is_unprintable) {
-        return Err("user add: there is a control character in the NAME".into());
+    let is_hash = text.len() == 40 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if what == "TORRENT" && is_hash {
+        return Ok(Name::Key(text.to_owned()));
     }
-    Ok(name.to_owned())
+    match !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        true => number(text).map(Name::Id),
+        false if what == "USER" => Ok(Name::Either(text.to_owned())),
+        false => Ok(Name::Text(text.to_owned())),
+    }
+}
+
+fn site_command(words: &mut Words, given: &mut Given) -> Result<SiteCommand, Error> {
+    let noun = words.verb()?;
+    match noun.as_str() {
+        "user" => user_command(words, given),
+        "torrent" => torrent_command(words, given),
+        "client" => client_command(words),
+        "token" => token_command(words, given),
+        "options" => options_command(words, given),
+        "stats" => Ok(SiteCommand::Stats),
+        "sync" => {
+            let file = words.rest.next();
+            let file = file.ok_or_else(|| words.fault("the FILE is missing"))?;
+            let is_stdin = file == "-";
+            Ok(SiteCommand::Sync((!is_stdin).then(|| file.into())))
+        }
+        _ => Err(Error::UnexpectedArgument(noun.into())),
+    }
+}
+
+fn user_command(words: &mut Words, given: &mut Given) -> Result<SiteCommand, Error> {
+    let mut columns = || UserColumns {
+        passkeys: given.flag("passkeys"),
+        bytes: given.flag("bytes"),
+    };
+    Ok(match words.verb()?.as_str() {
+        "add" => {
+            let name = words.text("NAME")?;
+            let good = good_name(&name).map_err(|fault| words.fault(&fault))?;
+            SiteCommand::AddUser(good.to_owned())
+        }
+        "list" => SiteCommand::ListUsers(columns()),
+        "show" => SiteCommand::ShowUser(words.name("USER")?, columns()),
+        "set" => {
+            let user = words.name("USER")?;
+            let change = user_change(given)?;
+            if change == UserChange::default() {
+                return Err(words.fault("what is to be changed?"));
+            }
+            SiteCommand::SetUser(user, change)
+        }
+        "delete" => SiteCommand::DeleteUser(words.name("USER")?),
+        _ => return Err("user: add, list, show, set or delete?".into()),
+    })
+}
+
+fn user_change(given: &mut Given) -> Result<UserChange, Error> {
+    let enabled = match (given.flag("enable"), given.flag("disable")) {
+        (true, true) => return Err("--enable and --disable exclude each other".into()),
+        (false, false) => None,
+        (enable, _) => Some(enable),
+    };
+    let slots = given.value("slots", |text| match text {
+        "none" => Ok(None),
+        digits => {
+            let number = digits.parse().map(Some);
+            number.map_err(|_| "a number of 0 to 65535, or none".to_owned())
+        }
+    })?;
+    Ok(UserChange {
+        name: given.name()?,
+        enabled,
+        can_leech: given.yes_or_no("can-leech")?,
+        hide_ip: given.yes_or_no("hide-ip")?,
+        slots,
+        percents: given.percents()?,
+        new_passkey: given.flag("new-passkey"),
+    })
+}
+
+fn torrent_command(words: &mut Words, given: &mut Given) -> Result<SiteCommand, Error> {
+    Ok(match words.verb()?.as_str() {
+        "add" => {
+            let files: Vec<PathBuf> = words.rest.by_ref().map(PathBuf::from).collect();
+            let id = given.value("id", |digits| {
+                let number = digits.parse().ok().filter(|number| *number > 0);
+                number.ok_or_else(|| "a number above 0".to_owned())
+            })?;
+            match (files.len(), id) {
+                (0, _) => return Err(words.fault("a FILE.torrent is missing")),
+                (2.., Some(_)) => return Err(words.fault("--id is for one FILE.torrent")),
+                _ => SiteCommand::AddTorrents(files, id),
+            }
+        }
+        "list" => SiteCommand::ListTorrents,
+        "show" => SiteCommand::ShowTorrent(words.name("TORRENT")?),
+        "set" => {
+            let torrent = words.name("TORRENT")?;
+            let change = TorrentChange {
+                name: given.name()?,
+                status: given.value("status", |text| match text {
+                    "registered" => Ok(TorrentStatus::Registered),
+                    "unapproved" => Ok(TorrentStatus::Unapproved),
+                    _ => Err("registered or unapproved? See torrent delete, too".to_owned()),
+                })?,
+                percents: given.percents()?,
+            };
+            if change == TorrentChange::default() {
+                return Err(words.fault("what is to be changed?"));
+            }
+            SiteCommand::SetTorrent(torrent, change)
+        }
+        "delete" => {
+            let torrent = words.name("TORRENT")?;
+            let reason = given.value("reason", |text| {
+                let is_good = text.len() <= REASON_MAX_BYTES && !text.chars().any(char::is_control);
+                let bad = format!("at most {REASON_MAX_BYTES} bytes, no control characters");
+                is_good.then(|| text.to_owned()).ok_or(bad)
+            })?;
+            SiteCommand::DeleteTorrent(torrent, reason)
+        }
+        _ => return Err("torrent: add, list, show, set or delete?".into()),
+    })
+}
+
+fn client_command(words: &mut Words) -> Result<SiteCommand, Error> {
+    let verb = words.verb()?;
+    if verb == "list" {
+        return Ok(SiteCommand::ListClients);
+    }
+    if !["allow", "ban", "remove"].contains(&verb.as_str()) {
+        return Err("client: list, allow, ban or remove?".into());
+    }
+    let prefix = words.rest.next();
+    let prefix = prefix.ok_or_else(|| words.fault("the PREFIX is missing"))?;
+    let prefix = prefix.into_vec();
+    if !(1..=PREFIX_MAX_BYTES).contains(&prefix.len()) {
+        return Err(words.fault(&format!("a PREFIX has 1 to {PREFIX_MAX_BYTES} bytes")));
+    }
+    Ok(match verb.as_str() {
+        "remove" => SiteCommand::RemoveClient(prefix),
+        verb => SiteCommand::SetClient(prefix, verb == "allow"),
+    })
+}
+
+fn token_command(words: &mut Words, given: &mut Given) -> Result<SiteCommand, Error> {
+    Ok(match words.verb()?.as_str() {
+        "list" => SiteCommand::ListTokens,
+        "add" => {
+            let token = words.token()?;
+            let until = given.until("until")?.flatten();
+            SiteCommand::AddToken(token, given.percents()?, until)
+        }
+        "remove" => SiteCommand::RemoveToken(words.token()?),
+        _ => return Err("token: list, add or remove?".into()),
+    })
+}
+
+fn options_command(words: &mut Words, given: &mut Given) -> Result<SiteCommand, Error> {
+    match words.verb()?.as_str() {
+        "show" => return Ok(SiteCommand::ShowOptions),
+        "set" => {}
+        _ => return Err("options: show or set?".into()),
+    }
+    let time = |until: Option<Option<u32>>| until.map(|until| until.map(UnixTime));
+    let percents = given.percents()?;
+    let mut edit = OptionsEdit {
+        up_percent: percents.up,
+        down_percent: percents.down,
+        until: time(given.until("until")?),
+        interval_secs: given.span("interval")?,
+        min_interval_secs: given.span("min-interval")?,
+    };
+    if let Some(freeleech) = given.until("freeleech")? {
+        if edit.down_percent.is_some() || edit.until.is_some() {
+            return Err("--freeleech says --down and --until, too".into());
+        }
+        edit.down_percent = Some(if freeleech.is_some() { 0 } else { 100 });
+        edit.until = Some(freeleech.map(UnixTime));
+    }
+    match edit == OptionsEdit::default() {
+        true => Err(words.fault("what is to be changed?")),
+        false => Ok(SiteCommand::SetOptions(edit)),
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn read(arguments: &[&str]) -> Result<Arguments, String> {
-        let arguments = ["chihaya"].iter().chain(arguments).map(OsString::from);
-        Arguments::read(arguments).map_err(|error| error.to_string())
-    }
-
-    /// The command, with the words that make it differ from others of its kind.
-    fn told(arguments: &[&str]) -> (String, Option<PathBuf>) {
-        let arguments = read(arguments).unwrap_or_else(|error| panic!("{arguments:?}: {error}"));
-        let command = match arguments.command {
-            Command::Run => "run".to_owned(),
-            Command::Check => "check".to_owned(),
-            Command::PrintConfig => "print".to_owned(),
-            Command::Version => "version".to_owned(),
-            Command::Help => "help".to_owned(),
-            Command::Directory(DirectoryCommand::AddUser(name)) => format!("user {name}"),
-            Command::Directory(DirectoryCommand::ListUsers(columns)) => {
-                format!("users {} {}", columns.passkeys, columns.bytes)
-            }
-            Command::Directory(DirectoryCommand::AddTorrents(files)) => {
-                format!("add {}", files.len())
-            }
-            Command::Directory(DirectoryCommand::ListTorrents) => "torrents".to_owned(),
-        };
-        (command, arguments.config_file)
-    }
-
-    #[test]
-    fn commands() {
-        for (arguments, command, config) in [
-            (&[][..], "run", None),
-            (&["--config", "c"], "run", Some("c")),
-            (&["-config", "c", "--check"], "check", Some("c")),
-            (&["--print-config"], "print", None),
-            (&["user", "add", "--version"], "version", None),
-            (&["torrent", "--help"], "help", None),
-            (&["user", "add", "alice"], "user alice", None),
-            (&["user", "add", "Alice B"], "user Alice B", None),
-            (&["user", "add", "--", "-x"], "user -x", None),
-            (&["--config", "c", "user", "add", "é"], "user é", Some("c")),
-            (&["user", "add", "bob", "--config=c"], "user bob", Some("c")),
-            (
-                &["user", "-config", "c", "add", "bob"],
-                "user bob",
-                Some("c"),
-            ),
-            (&["user", "list"], "users false false", None),
-            (&["user", "list", "--passkeys"], "users true false", None),
-            (
-                &["--bytes", "user", "list", "--passkeys"],
-                "users true true",
-                None,
-            ),
-            (&["torrent", "add", "a"], "add 1", None),
-            (&["torrent", "add", "a", "b", "c"], "add 3", None),
-            (&["torrent", "list"], "torrents", None),
-        ] {
-            let config = config.map(PathBuf::from);
-            assert_eq!(told(arguments), (command.to_owned(), config));
-        }
-    }
-
-    #[test]
-    fn faults() {
-        let longest = "ä".repeat(MAX_NAME_CHARS);
-        assert!(read(&["user", "add", &longest]).is_ok());
-        let long = "ä".repeat(MAX_NAME_CHARS + 1);
-        for (arguments, said) in [
-            (&["users"][..], "\"users\""),
-            (&["user"], "user: add or list?"),
-            (&["torrent", "remove"], "torrent: add or list?"),
-            (&["user", "add"], "NAME is missing"),
-            (&["user", "add", ""], "1 to 64"),
-            (&["user", "add", &long], "1 to 64"),
-            (&["user", "add", "a\nb"], "control character"),
-            (&["user", "add", "a\u{1b}[2J"], "control character"),
-            (&["user", "add", "a\u{202e}b"], "control character"),
-            (&["user", "add", "a", "b"], "\"b\""),
-            (&["user", "list", "a"], "\"a\""),
-            (&["torrent", "list", "a"], "\"a\""),
-            (&["torrent", "add"], "FILE.torrent is missing"),
-            (&["torrent", "list", "--passkeys"], "user list"),
-            (&["--bytes"], "user list"),
-            (&["--check", "user", "list"], "--check"),
-            (&["user", "list", "--print-config"], "--print-config"),
-            (&["user", "list", "--config"], "--config"),
-        ] {
-            let error = read(arguments).err().unwrap_or_default();
-            assert!(error.contains(said), "{arguments:?}: {error:?}");
-        }
-    }
-}
+#[path = "arguments_tests.rs"]
+mod tests;

@@ -68,11 +68,15 @@ pub fn show(text: &str) -> Result<(), Failure> {
 
 /// Writes what was asked for. A reader that has seen enough (`head`) is no failure.
 pub fn print(to: &mut dyn Write, text: &str) -> Result<(), Failure> {
+    print_some(to, text).map(drop)
+}
+
+/// The same, of something that goes on: returns whether anybody reads on.
+pub fn print_some(to: &mut dyn Write, text: &str) -> Result<bool, Failure> {
     match write(to, text) {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-            Err(Failure::failed(format!("cannot write: {error}")))
-        }
-        _ => Ok(()),
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(false),
+        Err(error) => Err(Failure::failed(format!("cannot write: {error}"))),
     }
 }
 

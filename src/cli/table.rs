@@ -37,48 +37,52 @@ pub enum Column {
 /// Rows of cells. Names come last: letters of other widths than one move nothing there.
 pub struct Table {
     columns: Vec<Column>,
+    /// Of the widest cell of each column so far.
+    widths: Vec<usize>,
     rows: Vec<Vec<String>>,
 }
 
 impl Table {
     pub fn new(columns: Vec<Column>) -> Table {
-        Table {
+        let mut table = Table {
+            widths: vec![0; columns.len()],
             columns,
             rows: Vec::new(),
-        }
+        };
+        let headings: Vec<String> = table.columns.iter().map(Column::heading).collect();
+        table.push(headings);
+        table
     }
 
     /// Adds a row, of as many cells as there are columns.
     pub fn row(&mut self, cells: &[&dyn Display]) {
         let printable = |cell: &&dyn Display| Printable(&cell.to_string()).to_string();
-        self.rows.push(cells.iter().map(printable).collect());
+        self.push(cells.iter().map(printable).collect());
     }
 
-    fn width(&self, column: usize, heading: &str) -> usize {
-        let cells = self.rows.iter().filter_map(|row| row.get(column));
-        let widths = cells.map(|cell| cell.chars().count());
-        widths.fold(heading.len(), usize::max)
-    }
-}
-
-impl Display for Table {
-    fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
-        let headings: Vec<String> = self.columns.iter().map(Column::heading).collect();
-        let places = headings.iter().enumerate();
-        let widths: Vec<usize> = places
-            .map(|(place, text)| self.width(place, text))
-            .collect();
-        for row in std::iter::once(&headings).chain(&self.rows) {
-            let mut line = String::new();
-            for ((cell, width), column) in row.iter().zip(&widths).zip(&self.columns) {
-                match column {
-                    Column::Text(_) => write!(line, "{cell:<width$}  ")?,
-                    Column::Number(_) => write!(line, "{cell:>width$}  ")?,
-                }
-            }
-            writeln!(f, "{}", line.trim_end())?;
+    fn push(&mut self, row: Vec<String>) {
+        for (width, cell) in self.widths.iter_mut().zip(&row) {
+            *width = cell.chars().count().max(*width);
         }
-        Ok(())
+        self.rows.push(row);
+    }
+
+    /// The rows that have been added since this was last asked, the headings before the first; as
+    /// wide as all of them need, and those before.
+    pub fn take(&mut self) -> String {
+        let mut text = String::new();
+        for row in self.rows.drain(..) {
+            let mut line = String::new();
+            for ((cell, width), column) in row.iter().zip(&self.widths).zip(&self.columns) {
+                line += &match column {
+                    Column::Text(_) => format!("{cell:<width$}  "),
+                    Column::Number(_) => format!("{cell:>width$}  "),
+                };
+            }
+            text += line.trim_end();
+            text.push('\n');
+        }
+        text
     }
 }
 
@@ -115,14 +119,19 @@ mod tests {
                 Column::Text("NAME"),
             ]
         };
-        assert_eq!(Table::new(columns()).to_string(), "ID  KEY  NAME\n");
+        assert_eq!(Table::new(columns()).take(), "ID  KEY  NAME\n");
         let mut table = Table::new(columns());
         table.row(&[&7, &"abcde", &"Zoë 日本"]);
         table.row(&[&1234, &"é", &"\u{1b}[2Ja\nb\u{202e}c"]);
         table.row(&[&8, &"x", &""]);
         let expected = "  ID  KEY    NAME\n   7  abcde  Zoë 日本\n1234  é      \
             \\u{1b}[2Ja\\u{a}b\\u{202e}c\n   8  x\n";
-        assert_eq!(table.to_string(), expected);
+        assert_eq!(table.take(), expected);
+        // More of them, wherever the first ones have gone.
+        table.row(&[&9, &"y", &"z"]);
+        table.row(&[&12345, &"y", &""]);
+        assert_eq!(table.take(), "    9  y      z\n12345  y\n");
+        assert_eq!(table.take(), "");
     }
 
     #[test]

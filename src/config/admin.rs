@@ -2,6 +2,7 @@
 
 use super::check::Check;
 use super::dialects::Dialects;
+use super::secret::secret_text;
 use super::units::HOUR;
 use super::{Config, Secret, Span};
 use serde::{Deserialize, Serialize};
@@ -140,6 +141,23 @@ impl Config {
 }
 
 impl AdminToken {
+    /// The token, wherever it stands; why not, if it cannot be had or is none.
+    pub fn read(&self) -> Result<Secret, String> {
+        let text = self.text()?;
+        match token_fault(&text) {
+            Some(fault) => Err(fault),
+            None => Ok(Secret(text)),
+        }
+    }
+
+    fn text(&self) -> Result<String, String> {
+        secret_text(
+            self.token.as_ref(),
+            self.token_env.as_deref(),
+            self.token_file.as_deref(),
+        )
+    }
+
     fn fault(&self) -> Option<String> {
         let given = [
             self.token.is_some(),

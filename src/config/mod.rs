@@ -13,7 +13,7 @@ pub use admin::{
 };
 pub use check::Fault;
 pub use dialects::{Dialects, Entrance, Ocelot, SecretPlace, Unit3d, secret_fault};
-pub use secret::Secret;
+pub use secret::{Secret, secret_text};
 pub use storage::{LoadStatements, Statements, Storage, Tls, WriteStatements};
 pub use units::{Bytes, Span};
 

@@ -4,6 +4,10 @@ use super::Config;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
+use std::env::VarError;
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
 
 /// What stands for a secret where the configuration is shown. Too short for a token.
 pub(super) const HIDDEN: &str = "(hidden)";
@@ -26,6 +30,39 @@ impl<'de> Deserialize<'de> for Secret {
             Value::String(text) => Ok(Secret(text)),
             _ => Err(D::Error::custom("must be a string")),
         }
+    }
+}
+
+/// Bytes of a secret at most: a wrong file is not read to its end.
+const SECRET_BYTES_MOST: u64 = 4096;
+
+/// The text of a secret, wherever it stands: just one of the three is given.
+pub fn secret_text(
+    text: Option<&Secret>,
+    env: Option<&str>,
+    file: Option<&Path>,
+) -> Result<String, String> {
+    if let Some(text) = text {
+        return Ok(text.0.clone());
+    }
+    if let Some(name) = env {
+        return std::env::var(name).map_err(|error| {
+            // What the library says of one that is no text shows it.
+            let fault = match error {
+                VarError::NotPresent => "is not set",
+                VarError::NotUnicode(_) => "is no text",
+            };
+            format!("environment variable {name} {fault}")
+        });
+    }
+    let path = file.unwrap_or("".as_ref());
+    let mut text = String::new();
+    let read =
+        File::open(path).and_then(|file| file.take(SECRET_BYTES_MOST).read_to_string(&mut text));
+    match read {
+        // Lines may end it.
+        Ok(_) => Ok(text.trim_ascii().to_owned()),
+        Err(error) => Err(format!("cannot read {}: {error}", path.display())),
     }
 }
 

@@ -1,15 +1,11 @@
 //! Storages in databases: how the configuration reaches them, and what it says to them.
 
-use crate::config::{self, Config};
+use crate::config::{self, Config, secret_text};
 use crate::storage::sql::{
     self, Connection, Dialect, Plan, Server, SqlError, SqlStorage, Tls, find_preset, preset_names,
 };
 use crate::storage::{Storage, StorageError};
-use std::path::Path;
 use std::time::Duration;
-
-/// Bytes of a password at most.
-const PASSWORD_BYTES_MOST: u64 = 4096;
 
 /// A driver: its name, its SQL, and how it connects.
 pub(super) struct Database {
@@ -77,35 +73,22 @@ fn server(settings: &config::Storage) -> Result<Server, StorageError> {
     })
 }
 
-/// The password, wherever it stands; lines at the end of a file are not part of it.
+/// The password, wherever it stands.
 fn password(settings: &config::Storage) -> Result<Option<String>, StorageError> {
-    if let Some(password) = &settings.password {
-        return Ok(Some(password.0.clone()));
-    }
-    if let Some(name) = &settings.password_env {
-        let value = std::env::var(name).map_err(|error| {
-            StorageError::Fatal(format!(
-                "storage.password_env: environment variable {name}: {error}"
-            ))
-        });
-        return value.map(Some);
-    }
-    let Some(path) = &settings.password_file else {
+    let config::Storage {
+        password,
+        password_env,
+        password_file,
+        ..
+    } = settings;
+    if password.is_none() && password_env.is_none() && password_file.is_none() {
         return Ok(None);
-    };
-    let text = read(path).map_err(|error| {
-        let path = path.display();
-        StorageError::Fatal(format!(
-            "storage.password_file: cannot read {path}: {error}"
-        ))
-    })?;
-    Ok(Some(text.trim_end_matches(['\r', '\n']).to_owned()))
-}
-
-fn read(path: &Path) -> std::io::Result<String> {
-    use std::io::Read;
-    let mut text = String::new();
-    let file = std::fs::File::open(path)?;
-    file.take(PASSWORD_BYTES_MOST).read_to_string(&mut text)?;
-    Ok(text)
+    }
+    let text = secret_text(
+        password.as_ref(),
+        password_env.as_deref(),
+        password_file.as_deref(),
+    );
+    text.map(Some)
+        .map_err(|error| StorageError::Fatal(format!("storage.password: {error}")))
 }

@@ -7,6 +7,7 @@ mod change;
 mod commit;
 pub mod conformance;
 mod edit;
+mod listing;
 mod none;
 pub mod sql;
 #[cfg(feature = "sqlite")]
@@ -20,11 +21,10 @@ pub use edit::{
     Edit, EditError, NAME_MAX_BYTES, OptionsEdit, PREFIX_MAX_BYTES, Placed, REASON_MAX_BYTES,
     TorrentEdit, TorrentName, UserEdit, UserName,
 };
+pub use listing::{Entry, Listing, TokenKey, TorrentEntry, UserEntry};
 pub use none::NoStorage;
 #[cfg(feature = "sqlite")]
 pub use sqlite::Sqlite;
-
-use crate::model::{InfoHash, Passkey, TorrentId, Transfer, UserId};
 
 /// The web application's data store.
 pub trait Storage: Send {
@@ -75,49 +75,16 @@ pub trait Directory {
     /// [`Storage::load`] would say of it, or that it is gone.
     fn stands(&mut self, edit: &Edit, to: &mut dyn FnMut(Change)) -> Result<(), StorageError>;
 
-    /// Registers a user; returns the number it got.
-    fn add_user(&mut self, name: &str, passkey: &Passkey) -> Result<UserId, StorageError>;
-
-    /// Registers a torrent; returns the number it got.
-    fn add_torrent(&mut self, name: &str, info_hash: InfoHash) -> Result<TorrentId, StorageError>;
-
-    /// Shows all users, by number.
-    fn users(&mut self, show: &mut dyn FnMut(&UserEntry)) -> Result<(), StorageError>;
-
-    /// Shows all torrents, by number.
-    fn torrents(&mut self, show: &mut dyn FnMut(&TorrentEntry)) -> Result<(), StorageError>;
-}
-
-/// A user as the command line shows it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct UserEntry {
-    /// The number.
-    pub id: UserId,
-    /// The name; empty where the web application gave none.
-    pub name: String,
-    /// The passkey, as text.
-    pub passkey: String,
-    /// Whether announces are accepted.
-    pub enabled: bool,
-    /// What is credited.
-    pub credited: Transfer,
-}
-
-/// A torrent as the command line shows it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TorrentEntry {
-    /// The number.
-    pub id: TorrentId,
-    /// The name; empty where the web application gave none.
-    pub name: String,
-    /// The info-hash.
-    pub info_hash: InfoHash,
-    /// Sessions that have everything.
-    pub seeders: u32,
-    /// Sessions that do not.
-    pub leechers: u32,
-    /// Finished downloads.
-    pub snatches: u64,
+    /// Lists a part of the directory, so many entries at most.
+    ///
+    /// Of rows that a web application has filled with what cannot be, an entry shows what it can;
+    /// those that cannot be told from others are left out.
+    fn list(
+        &mut self,
+        listing: &Listing,
+        most: usize,
+        to: &mut dyn FnMut(Entry),
+    ) -> Result<(), StorageError>;
 }
 
 /// Why a storage did not do what it was asked. Nothing of it has been done, unless said otherwise.
@@ -133,8 +100,6 @@ pub enum StorageError {
     Moved(u64),
     /// What changed since the cursor cannot be told: everything must be loaded.
     CursorGone,
-    /// The entry is there already, or cannot be: who asked must put it right.
-    Refused(String),
     /// It will not work until the operator puts it right.
     Fatal(String),
 }
@@ -153,9 +118,9 @@ pub struct RejectedRow {
 impl std::fmt::Display for StorageError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            StorageError::Retry(message)
-            | StorageError::Refused(message)
-            | StorageError::Fatal(message) => write!(f, "storage: {message}"),
+            StorageError::Retry(message) | StorageError::Fatal(message) => {
+                write!(f, "storage: {message}")
+            }
             StorageError::Rows(rows) => write!(f, "storage: {} rows are refused", rows.len()),
             StorageError::Moved(position) => {
                 write!(f, "storage: the writer's position is {position}")

@@ -1,7 +1,7 @@
 //! How often clients announce: as configured, or as the site says while the tracker runs.
 
 use crate::config::Config;
-use crate::storage::Global;
+use crate::storage::{Global, OptionsEdit};
 
 /// Seconds between the announces of a client.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -23,6 +23,25 @@ impl Pace {
             interval_secs: announce.interval.0,
             min_interval_secs: announce.min_interval.0,
             longest_secs: longest_secs.max(1),
+        }
+    }
+
+    /// Whether clients can announce at the pace that an edit of these options leads to; why not.
+    pub fn check(&self, global: &Global, edit: &OptionsEdit) -> Result<(), &'static str> {
+        let interval_secs = edit.interval_secs.unwrap_or(global.interval_secs);
+        let interval_secs = interval_secs.unwrap_or(self.interval_secs);
+        let min_interval_secs = edit.min_interval_secs.unwrap_or(global.min_interval_secs);
+        if !(1..=self.longest_secs).contains(&interval_secs) {
+            return Err(
+                "the interval is not between 1 second and announce.peer_lifetime less \
+                 announce.jitter",
+            );
+        }
+        match min_interval_secs {
+            Some(secs) if secs > interval_secs => {
+                Err("the least interval is longer than the interval")
+            }
+            _ => Ok(()),
         }
     }
 

@@ -15,6 +15,7 @@ mod bounds;
 mod call;
 mod crowds;
 mod directory;
+mod lists;
 mod public;
 mod readme;
 mod requests;

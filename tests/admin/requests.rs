@@ -115,7 +115,8 @@ fn methods_of_each_path() {
         ("/stats", "GET, HEAD"),
         ("/options", "GET, HEAD, PATCH"),
         ("/sync", "POST"),
-        ("/users/1", "GET, HEAD, PUT, DELETE"),
+        ("/users/1", "GET, HEAD, PUT, PATCH, DELETE"),
+        ("/users", "GET, HEAD"),
         ("/tokens/1/1", "GET, HEAD, PUT, DELETE"),
         ("/users/1/peers", "GET, HEAD"),
     ] {

@@ -8,7 +8,7 @@ use super::programs::Client;
 use super::transport::{IPV4, IPV6, Transport};
 use super::{Outcomes, Run, Running, can_run, config_text, new_folder, wait_until};
 use chihaya::model::{InfoHash, Passkey};
-use chihaya::storage::{Directory, Sqlite};
+use chihaya::storage::{Directory, Edit, Sqlite, TorrentEdit, TorrentName, UserEdit, UserName};
 use rusqlite::Connection;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -115,6 +115,7 @@ fn register<'p>(database: &Path, pairs: impl Iterator<Item = &'p Pair>) -> Falli
     let told = |err| format!("{}: {err}", database.display());
     let mut site = Sqlite::open(database).map_err(told)?;
     let mut users = vec![WATCHER[1..].to_owned()];
+    let mut edits = Vec::new();
     for pair in pairs {
         for role in [Role::Seeder, Role::Leecher] {
             users.push(passkey(pair.transport, role, pair.client(role)));
@@ -124,16 +125,25 @@ fn register<'p>(database: &Path, pairs: impl Iterator<Item = &'p Pair>) -> Falli
             let digits = pair.info_hash.get(place..place + 2).unwrap_or_default();
             *byte = u8::from_str_radix(digits, 16).map_err(|err| err.to_string())?;
         }
-        let added = site.add_torrent(&pair.file, InfoHash(info_hash));
-        added.map_err(told)?;
+        edits.push(Edit::Torrent(TorrentEdit {
+            create: true,
+            name: Some(pair.file.as_str().into()),
+            ..TorrentEdit::of(TorrentName::InfoHash(InfoHash(info_hash)))
+        }));
     }
     users.sort();
     users.dedup();
     for user in users {
         let passkey = Passkey::new(user.as_bytes()).ok_or("no passkey")?;
-        site.add_user(&user, &passkey).map_err(told)?;
+        edits.push(Edit::User(UserEdit {
+            create: true,
+            name: Some(user.into()),
+            ..UserEdit::of(UserName::Passkey(passkey))
+        }));
     }
-    Ok(())
+    let added = site.edit(&edits).map_err(told)?;
+    let bad = added.iter().find(|added| added.is_err());
+    bad.map_or(Ok(()), |bad| Err(format!("not added: {bad:?}")))
 }
 
 /// Ends a client; returns what it says it has uploaded and downloaded.

@@ -3,10 +3,9 @@
 use crate::common::{Tracker, eventually};
 use crate::site::Site;
 use chihaya::Drivers;
-use chihaya::model::{InfoHash, Passkey, TorrentId, UserId};
 use chihaya::storage::{
-    Change, Commit, Cursor, Directory, Edit, EditError, Placed, Sqlite, Storage, StorageError,
-    TorrentEntry, UserEntry, Wanted,
+    Change, Commit, Cursor, Directory, Edit, EditError, Entry, Listing, Placed, Sqlite, Storage,
+    StorageError, Wanted,
 };
 use std::sync::{Arc, Condvar, Mutex};
 
@@ -155,19 +154,13 @@ impl Directory for Gated {
         self.inner.stands(edit, to)
     }
 
-    fn add_user(&mut self, name: &str, passkey: &Passkey) -> Result<UserId, StorageError> {
-        self.inner.add_user(name, passkey)
-    }
-
-    fn add_torrent(&mut self, name: &str, info_hash: InfoHash) -> Result<TorrentId, StorageError> {
-        self.inner.add_torrent(name, info_hash)
-    }
-
-    fn users(&mut self, show: &mut dyn FnMut(&UserEntry)) -> Result<(), StorageError> {
-        self.inner.users(show)
-    }
-
-    fn torrents(&mut self, show: &mut dyn FnMut(&TorrentEntry)) -> Result<(), StorageError> {
-        self.inner.torrents(show)
+    fn list(
+        &mut self,
+        listing: &Listing,
+        most: usize,
+        to: &mut dyn FnMut(Entry),
+    ) -> Result<(), StorageError> {
+        self.gate.pass()?;
+        self.inner.list(listing, most, to)
     }
 }

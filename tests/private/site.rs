@@ -3,7 +3,7 @@
 use crate::common::{Tracker, config, eventually, udp};
 use chihaya::config::Config;
 use chihaya::model::{InfoHash, Passkey};
-use chihaya::storage::{Directory, Sqlite};
+use chihaya::storage::{Directory, Edit, Sqlite, TorrentEdit, TorrentName, UserEdit, UserName};
 use chihaya::{Drivers, Server, StartError};
 use rusqlite::Connection;
 use rusqlite::types::FromSql;
@@ -109,15 +109,26 @@ impl Site {
     /// Registers a user whose passkey is the name; returns the number.
     pub fn user(&self, name: &str) -> u64 {
         let passkey = Passkey::new(name.as_bytes()).expect("a passkey");
-        let added = self.directory().add_user(name, &passkey);
-        added.expect("added").0
+        self.add(Edit::User(UserEdit {
+            create: true,
+            name: Some(name.into()),
+            ..UserEdit::of(UserName::Passkey(passkey))
+        }))
     }
 
     /// Registers the torrent of this letter; returns the number.
     pub fn torrent(&self, letter: char) -> u64 {
         let info_hash = InfoHash(udp::hash(letter));
-        let added = self.directory().add_torrent(&letter.to_string(), info_hash);
-        added.expect("added").0
+        self.add(Edit::Torrent(TorrentEdit {
+            create: true,
+            name: Some(letter.to_string().into()),
+            ..TorrentEdit::of(TorrentName::InfoHash(info_hash))
+        }))
+    }
+
+    fn add(&self, edit: Edit) -> u64 {
+        let placed = self.directory().edit(&[edit]).expect("edited").remove(0);
+        placed.expect("added").id.expect("a number")
     }
 
     /// A connection to the database as the web application has one.

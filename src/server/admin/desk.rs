@@ -4,7 +4,7 @@
 use super::client::{Client, Stage};
 use super::inquiry::Inquiry;
 use super::memory::Memory;
-use super::office::{EDITS_MOST, Office};
+use super::office::{EDITS_MOST, News, Office};
 use crate::config::Admin as Settings;
 use crate::server::crossing::{Crossed, Crossing};
 use crate::tracker::api::{Access, Answer, Framing};
@@ -174,16 +174,18 @@ impl Desk {
 
     /// Takes in what has become of edits, and gives those who asked for them a turn.
     fn take_answers(&mut self) {
-        for (ticket, answers) in self.office.answers.take() {
-            let open = &mut self.office.open_edits;
-            *open = open.saturating_sub(answers.len());
+        for (ticket, news) in self.office.answers.take() {
+            if let News::Made(answers) = &news {
+                let open = &mut self.office.open_edits;
+                *open = open.saturating_sub(answers.len());
+            }
             let Some(client) = self.clients.get_mut(ticket.key) else {
                 continue;
             };
             if client.id == ticket.client
                 && let Some(reply) = client.reply_mut(ticket.reply)
             {
-                reply.done(&ticket, answers);
+                reply.done(&ticket, news);
                 queue(&mut self.turns, ticket.key, client);
             }
         }

@@ -7,7 +7,7 @@ use crate::cache::{Announce, Batch, Cache, Driver, Families, Query};
 use crate::config::Config;
 use crate::model::{Counts, Endpoint, Event, InfoHash, PeerId, Role};
 use crate::server::clock::{Clock, wall_secs};
-use crate::server::private::{Authority, Progress};
+use crate::server::private::{Authority, Lookups, Progress};
 use crate::storage::UserName;
 use crate::tracker::api::{Answer, Question, Shown, ShownPeer, document, peers, user};
 use crate::tracker::registry::Registry;
@@ -21,6 +21,7 @@ pub(in crate::server) struct PrivateView {
     pub(in crate::server) authority: Arc<Authority>,
     pub(in crate::server) journal: Arc<Journal>,
     pub(in crate::server) progress: Arc<Progress>,
+    pub(in crate::server) lookups: Arc<Lookups>,
 }
 
 /// All that can be asked.
@@ -66,6 +67,11 @@ impl Inquiry {
     /// Who changes the directory; a public tracker has none.
     pub(super) fn authority(&self) -> Option<&Arc<Authority>> {
         self.private.as_ref().map(|private| &private.authority)
+    }
+
+    /// Who asks the storage; a public tracker has none.
+    pub(super) fn lookups(&self) -> Option<&Lookups> {
+        self.private.as_ref().map(|private| &*private.lookups)
     }
 
     /// What is told to a question.

@@ -47,7 +47,8 @@ impl Admin {
     ) -> Result<Admin, StartError> {
         let settings = &config.admin;
         let tokens = tokens::read(settings)?;
-        let tokens = tokens.iter().map(|(token, scope)| (token.as_str(), *scope));
+        let tokens = tokens.iter();
+        let tokens = tokens.map(|(token, scope)| (token.0.as_str(), *scope));
         let access = Access::new(random()?, tokens).and_in(tokens::dialects(&settings.dialects)?);
         let folder = &config.journal.path;
         let memory = settings.dialects.unit3d.as_ref();

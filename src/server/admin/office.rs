@@ -6,7 +6,7 @@ use super::counters::Served;
 use super::inquiry::{Inquiry, no_directory};
 use super::memory::Memory;
 use super::waiting::{Reply, Ticket};
-use crate::server::private::Answers;
+use crate::server::private::{Answers, Found};
 use crate::storage::Edit;
 use crate::tracker::api::{
     Access, Answer, Batch, CONTINUE, Framing, LINE_BYTES_MOST, Request, Source, Step, Strikes,
@@ -43,10 +43,18 @@ pub(super) struct Office {
     buffer: Box<[u8]>,
 }
 
-/// How answers come back from the thread that makes edits.
+/// What other threads have to say.
+pub(super) enum News {
+    /// What has become of edits.
+    Made(Answers),
+    /// What was looked up.
+    Found(Found),
+}
+
+/// How answers come back from the threads that make edits and own the storage.
 pub(super) struct Answering {
-    to: Sender<(Ticket, Answers)>,
-    from: Receiver<(Ticket, Answers)>,
+    to: Sender<(Ticket, News)>,
+    from: Receiver<(Ticket, News)>,
     waker: Arc<Waker>,
     /// The waker has been used, and what was sent has not been looked at since.
     woken: Arc<AtomicBool>,
@@ -63,12 +71,12 @@ impl Answering {
         }
     }
 
-    /// What hands over the answers to a push, from whichever thread.
-    pub(super) fn done(&self, ticket: Ticket) -> impl FnOnce(Answers) + Send + use<> {
+    /// What hands over the news, from whichever thread.
+    pub(super) fn hand_over(&self, ticket: Ticket) -> impl FnOnce(News) + Send + use<> {
         let (to, waker, woken) = (self.to.clone(), self.waker.clone(), self.woken.clone());
-        move |answers| {
+        move |news| {
             // Nobody listens any more when the tracker stops.
-            let _ = to.send((ticket, answers));
+            let _ = to.send((ticket, news));
             if !woken.swap(true, Ordering::AcqRel) {
                 // Without the word it looks up within a second.
                 let _ = waker.wake();
@@ -77,7 +85,7 @@ impl Answering {
     }
 
     /// What has come since this was last asked.
-    pub(super) fn take(&self) -> Vec<(Ticket, Answers)> {
+    pub(super) fn take(&self) -> Vec<(Ticket, News)> {
         // Whoever sends from here on wakes again; what was sent before is seen.
         self.woken.swap(false, Ordering::AcqRel);
         self.from.try_iter().collect()
@@ -219,13 +227,13 @@ impl Office {
             return false;
         };
         self.open_edits += edits.len();
-        let done = self.answers.done(Ticket {
+        let hand_over = self.answers.hand_over(Ticket {
             key,
             client: client.id,
             reply: client.last_number(),
             lines,
         });
-        authority.push(edits, done);
+        authority.push(edits, move |answers| hand_over(News::Made(answers)));
         true
     }
 
@@ -298,9 +306,17 @@ impl Office {
     fn reply_to_one(&mut self, key: usize, client: &mut Client, now: Instant) -> bool {
         match client.replies.front_mut() {
             Some(Reply::Order(..)) => self.obey(key, client),
-            Some(Reply::Obeying(_)) => {}
-            Some(reply) => reply.finish(),
-            None => {}
+            Some(Reply::Obeying(_)) | None => {}
+            Some(reply) => {
+                reply.finish();
+                let ticket = Ticket {
+                    key,
+                    client: client.id,
+                    reply: client.replied,
+                    lines: Vec::new(),
+                };
+                self.look_up(ticket, reply);
+            }
         }
         // What comes to nothing is done at once.
         self.obey_on(key, client);
@@ -316,10 +332,33 @@ impl Office {
                 let answer = self.inquiry.answer(&question, &self.served);
                 answer.write(framing, client.out());
             }
-            Some(Reply::Push(_) | Reply::Sync(_) | Reply::Order(..) | Reply::Obeying(_)) | None => {
-            }
+            Some(
+                Reply::Push(_)
+                | Reply::Lookup(..)
+                | Reply::Sync(_)
+                | Reply::Order(..)
+                | Reply::Obeying(_),
+            )
+            | None => {}
         }
         true
+    }
+
+    /// Asks the storage, if that is what the reply is about and it is first in line.
+    fn look_up(&self, ticket: Ticket, reply: &mut Reply) {
+        let Some((framing, listing, most)) = reply.listing() else {
+            return;
+        };
+        *reply = match self.inquiry.lookups() {
+            None => Reply::ready(framing, &no_directory()),
+            Some(lookups) => {
+                let hand_over = self.answers.hand_over(ticket);
+                lookups.ask(listing.clone(), most, move |found| {
+                    hand_over(News::Found(found));
+                });
+                Reply::Lookup(framing, listing, most)
+            }
+        };
     }
 }
 
@@ -327,6 +366,8 @@ fn is_due(reply: Option<&Reply>, now: Instant) -> bool {
     match reply {
         Some(Reply::Ready(_) | Reply::Ask(..) | Reply::Order(..)) => true,
         Some(Reply::Late(at, _)) => *at <= now,
-        Some(Reply::Push(_) | Reply::Sync(_) | Reply::Obeying(_)) | None => false,
+        Some(Reply::Push(_) | Reply::Lookup(..) | Reply::Sync(_) | Reply::Obeying(_)) | None => {
+            false
+        }
     }
 }

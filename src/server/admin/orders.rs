@@ -3,7 +3,7 @@
 
 use super::client::Client;
 use super::inquiry::no_directory;
-use super::office::Office;
+use super::office::{News, Office};
 use super::waiting::{Reply, Ticket};
 use crate::model::UserId;
 use crate::server::private::{Answers, PushError};
@@ -176,13 +176,13 @@ impl Office {
         };
         obeying.open = true;
         self.open_edits += edits.len();
-        let done = self.answers.done(Ticket {
+        let hand_over = self.answers.hand_over(Ticket {
             key,
             client: client.id,
             reply: client.replied,
             lines: Vec::new(),
         });
-        authority.push(edits, done);
+        authority.push(edits, move |answers| hand_over(News::Made(answers)));
     }
 
     /// Tells some more users of a group.

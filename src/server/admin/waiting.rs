@@ -1,9 +1,11 @@
 //! Answers to be: each request of a connection has a place among them until it is answered.
 
+use super::office::News;
 use super::orders::Obeying;
-use crate::server::private::{Answers, PushError, Pushed, Stored};
+use crate::server::private::{Answers, Found, LookupError, PushError, Pushed, Stored};
+use crate::storage::Listing;
 use crate::tracker::api::dialects::Order;
-use crate::tracker::api::{Answer, Batch, Faults, Framing, Question, Source, Tally, pushed};
+use crate::tracker::api::{Answer, Batch, Faults, Framing, Question, Source, Tally, list, pushed};
 use std::time::Instant;
 
 /// Edits of one sync that are under way at once; more of its lines wait to be read.
@@ -15,6 +17,8 @@ pub(super) enum Reply {
     Ready(Vec<u8>),
     /// A question, to be asked when all before it is answered: it may be about that.
     Ask(Framing, Question),
+    /// A part of the directory, which the storage is asked for.
+    Lookup(Framing, Listing, usize),
     /// A change that is being made.
     Push(Framing),
     /// An answer that is not to go out before a time.
@@ -71,10 +75,20 @@ impl Reply {
         matches!(self, Reply::Sync(sync) if !sync.ended)
     }
 
-    /// Whether edits of it are being made.
+    /// What the storage is to be asked for.
+    pub(super) fn listing(&self) -> Option<(Framing, Listing, usize)> {
+        match self {
+            Reply::Ask(framing, Question::List(listing, most)) => {
+                Some((*framing, listing.clone(), *most))
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether others are at work for it.
     pub(super) fn is_being_made(&self) -> bool {
         match self {
-            Reply::Push(_) => true,
+            Reply::Push(_) | Reply::Lookup(..) => true,
             Reply::Sync(sync) => sync.open > 0,
             Reply::Obeying(obeying) => obeying.open,
             Reply::Ready(_) | Reply::Ask(..) | Reply::Late(..) | Reply::Order(..) => false,
@@ -86,7 +100,7 @@ impl Reply {
     /// has enough to do.
     pub(super) fn keeps_others_waiting(&self) -> bool {
         match self {
-            Reply::Ask(..) | Reply::Order(..) | Reply::Obeying(_) => true,
+            Reply::Ask(..) | Reply::Lookup(..) | Reply::Order(..) | Reply::Obeying(_) => true,
             Reply::Sync(sync) => sync.open >= SYNC_EDITS_MOST,
             Reply::Ready(_) | Reply::Push(_) | Reply::Late(..) => false,
         }
@@ -109,17 +123,20 @@ impl Reply {
         }
     }
 
-    /// Edits have been made, or not.
-    pub(super) fn done(&mut self, ticket: &Ticket, answers: Answers) {
-        match self {
-            Reply::Push(framing) => {
+    /// Edits have been made, or not; what was to be looked up has been.
+    pub(super) fn done(&mut self, ticket: &Ticket, news: News) {
+        match (&mut *self, news) {
+            (Reply::Push(framing), News::Made(answers)) => {
                 let answer = answers.into_iter().next();
                 let answer = told(answer.unwrap_or(Err(PushError::Busy)));
                 *self = Reply::ready(*framing, &answer);
             }
-            Reply::Sync(sync) => sync.done(ticket, &answers),
-            Reply::Obeying(obeying) => obeying.done(&answers),
-            Reply::Ready(_) | Reply::Ask(..) | Reply::Late(..) | Reply::Order(..) => {}
+            (Reply::Lookup(framing, listing, most), News::Found(found)) => {
+                *self = Reply::ready(*framing, &told_list(listing, *most, found));
+            }
+            (Reply::Sync(sync), News::Made(answers)) => sync.done(ticket, &answers),
+            (Reply::Obeying(obeying), News::Made(answers)) => obeying.done(&answers),
+            _ => {}
         }
     }
 
@@ -151,6 +168,16 @@ impl Sync {
             }
         }
         self.tally.failed(faults);
+    }
+}
+
+fn told_list(listing: &Listing, most: usize, found: Found) -> Answer {
+    match found {
+        Ok(entries) => list(listing, most, entries),
+        Err(LookupError::Unreadable) => {
+            Answer::fault(409, "the storage is the web application's: it has no list")
+        }
+        Err(LookupError::Away) => Answer::fault(503, "the storage does not answer"),
     }
 }
 

@@ -5,10 +5,12 @@
 mod authority;
 mod exchange;
 mod ledger;
+mod lookups;
 mod progress;
 mod start;
 mod storage;
 
 pub use authority::{Answers, Authority, LISTED_MOST, PushError, Pushed, Stored};
+pub(super) use lookups::{Found, LookupError, Lookups};
 pub(super) use progress::Progress;
 pub(super) use start::Private;

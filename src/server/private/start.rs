@@ -3,6 +3,7 @@
 use super::authority::{self, Authority, Ender, Held, HeldFile, Pacing};
 use super::exchange::Exchange;
 use super::ledger::{self, CHECKPOINT_FILE};
+use super::lookups::Lookups;
 use super::progress::Progress;
 use super::storage::{self, DIRECTORY_FILE, First};
 use crate::account::blocks::BlockError;
@@ -44,6 +45,7 @@ pub(in crate::server) struct Private {
     shared: PrivateShared,
     authority: Arc<Authority>,
     progress: Arc<Progress>,
+    lookups: Arc<Lookups>,
     stop_ledger: Arc<AtomicBool>,
     stop_storage: Arc<AtomicBool>,
     ledger: JoinHandle<()>,
@@ -116,6 +118,7 @@ impl Private {
             clock,
         ));
         let misses = Arc::new(Misses::new(random()?));
+        let lookups = Arc::<Lookups>::default();
         let exchange = Arc::<Exchange>::default();
         let progress = Arc::<Progress>::default();
         let wakers = Arc::<OnceLock<Vec<Arc<mio::Waker>>>>::default();
@@ -138,6 +141,7 @@ impl Private {
             authority: Arc::clone(&authority),
             published: Arc::clone(&published),
             misses: Arc::clone(&misses),
+            lookups: Arc::clone(&lookups),
             exchange: Arc::clone(&exchange),
             progress: Arc::clone(&progress),
             writer: journal.writer().to_owned(),
@@ -153,6 +157,7 @@ impl Private {
         let pushes = authority::Work::new(Arc::clone(&authority), ender, pacing, file);
         let pushes = spawn("authority", move || pushes.run())?;
         exchange.set_threads(ledger.thread(), storage.thread());
+        lookups.set_thread(storage.thread());
         authority.set_threads(pushes.thread(), storage.thread());
         let private = Private {
             shared: PrivateShared {
@@ -163,6 +168,7 @@ impl Private {
             },
             authority,
             progress,
+            lookups,
             stop_ledger,
             stop_storage,
             ledger,
@@ -214,6 +220,7 @@ impl Private {
             authority: Arc::clone(&self.authority),
             journal: Arc::clone(&self.shared.journal),
             progress: Arc::clone(&self.progress),
+            lookups: Arc::clone(&self.lookups),
         }
     }
 

@@ -4,6 +4,7 @@
 
 use super::authority::Authority;
 use super::exchange::Exchange;
+use super::lookups::Lookups;
 use super::progress::Progress;
 use crate::account::committer::{Committer, Note, Outcome};
 use crate::config::Config;
@@ -56,6 +57,7 @@ pub(super) struct Work {
     pub(super) authority: Arc<Authority>,
     pub(super) published: Arc<Published>,
     pub(super) misses: Arc<Misses>,
+    pub(super) lookups: Arc<Lookups>,
     pub(super) exchange: Arc<Exchange>,
     pub(super) progress: Arc<Progress>,
     pub(super) writer: String,
@@ -100,6 +102,9 @@ impl Work {
             if Instant::now() >= duties.retry_at {
                 let result = self.turn(&mut duties);
                 self.authority.storage_ends(result.is_err());
+                if result.is_err() {
+                    self.lookups.storage_is_away();
+                }
                 let ends_start = first.take().is_some_and(|first| report(first, &result));
                 if !ends_start {
                     self.tell(&mut duties, result);
@@ -111,6 +116,7 @@ impl Work {
                 std::thread::park_timeout(TURN);
             }
         }
+        self.lookups.storage_is_away();
         self.save_directory(&mut duties, Duration::ZERO);
     }
 
@@ -129,7 +135,8 @@ impl Work {
         let read = self
             .write_pushes(duties, &mut *storage)
             .and_then(|()| self.read_changes(duties, &mut *storage))
-            .and_then(|()| self.look_up(&mut *storage));
+            .and_then(|()| self.look_up(&mut *storage))
+            .and_then(|()| self.lookups.answer(&mut *storage));
         duties.storage = Some(storage);
         result.and(read)
     }

@@ -31,6 +31,7 @@ mod edit_rows;
 mod edit_twin;
 mod edits;
 mod faults;
+mod listings;
 mod view;
 
 #[cfg(all(test, feature = "sqlite"))]
@@ -132,6 +133,7 @@ pub fn run(site: &mut dyn Site) {
     };
     directory::check(&mut suite);
     edits::check(&mut suite);
+    listings::check(&mut suite);
     commits::check(&mut suite);
     // Before the large batch: this one opens the driver again and again.
     faults::check(&mut suite);

@@ -33,6 +33,11 @@ impl View {
         }
     }
 
+    /// What holds for everybody.
+    pub(super) fn global(&self) -> Global {
+        self.global.clone()
+    }
+
     /// Loads everything.
     pub(super) fn whole(what: &str, storage: &mut dyn Storage) -> (View, Cursor) {
         let mut view = View::default();

@@ -2,9 +2,10 @@
 
 use super::Sqlite;
 use super::site::{Folder, SqliteSite, Web, loaded, new, open};
-use crate::model::{InfoHash, Passkey, TorrentId, Transfer, UserId};
+use crate::model::{InfoHash, Multipliers, Passkey, TorrentId, Transfer, UserId};
 use crate::storage::{
-    Commit, Directory, HistoryDelta, Storage, StorageError, TorrentEntry, UserEntry, conformance,
+    Commit, Directory, Edit, Entry, HistoryDelta, Listing, Storage, StorageError, TorrentEdit,
+    TorrentEntry, TorrentName, TorrentStatus, UserEdit, UserEntry, UserName, conformance,
 };
 
 #[test]
@@ -62,77 +63,124 @@ fn the_tables_stand_beside_those_of_a_web_application() {
 }
 
 #[test]
-fn a_directory_by_the_command_line() {
+fn a_directory_that_is_listed() {
     let (_folder, mut storage, web) = new();
-    let passkey = |text: &str| Passkey::new(text.as_bytes()).expect("a passkey");
-    assert_eq!(
-        storage.add_user("ann", &passkey("a")).expect("a user"),
-        UserId(1)
-    );
-    assert_eq!(
-        storage.add_user("", &passkey("b")).expect("a user"),
-        UserId(2)
-    );
-    assert_eq!(
-        storage.add_user("", &passkey("c")).expect("a user"),
-        UserId(3)
-    );
-    let taken = |name: &str, answer: Result<UserId, StorageError>, expected: &str| match answer {
-        Err(StorageError::Refused(message)) => assert_eq!(message, expected, "{name}"),
-        answer => panic!("{name}: {answer:?}"),
+    let passkey = |text: &[u8]| Passkey::new(text).expect("a passkey");
+    let user = |name: &str, key: &[u8]| {
+        Edit::User(UserEdit {
+            create: true,
+            name: Some(name.into()),
+            ..UserEdit::of(UserName::Passkey(passkey(key)))
+        })
     };
-    let same_name = storage.add_user("ann", &passkey("d"));
-    taken("a name", same_name, "there is a user \"ann\" already");
-    let same_passkey = storage.add_user("bob", &passkey("a"));
-    taken("a passkey", same_passkey, "another user has this passkey");
-    let bytes = Passkey::new(b"\xff").expect("a passkey");
-    taken(
-        "bytes",
-        storage.add_user("bob", &bytes),
-        "a passkey must be text",
-    );
     let hash = InfoHash([7; 20]);
-    assert_eq!(
-        storage.add_torrent("t", hash).expect("a torrent"),
-        TorrentId(1)
+    let torrent = Edit::Torrent(TorrentEdit {
+        create: true,
+        name: Some("t".into()),
+        ..TorrentEdit::of(TorrentName::InfoHash(hash))
+    });
+    let edits = [user("ann", b"a"), user("bob", b"b"), torrent];
+    let done = storage.edit(&edits).expect("edited");
+    assert!(done.iter().all(Result::is_ok), "{done:?}");
+    web.run(
+        "UPDATE tracker_users SET uploaded = 5, downloaded = -1, enabled = 0, hide_ip = 2, \
+            slots = 70000, up_percent = -5, down_percent = 1e9 WHERE id = 1; \
+         UPDATE tracker_torrents SET seeders = 1, leechers = 2, snatches = 3, status = 2, \
+            reason = 'dupe'; \
+         INSERT INTO tracker_users (id, passkey) VALUES (-1, 'never'); \
+         INSERT INTO tracker_torrents (info_hash) VALUES (x'07'), ('text'); \
+         INSERT INTO tracker_clients (prefix) VALUES (''), ('-b'), (x'2d61'); \
+         INSERT INTO tracker_tokens (user_id) VALUES (-1), (0), (3)",
     );
-    let again = storage.add_torrent("u", hash);
-    assert!(matches!(again, Err(StorageError::Refused(_))), "{again:?}");
-
-    web.run("UPDATE tracker_users SET uploaded = 5, downloaded = -1, enabled = 0 WHERE id = 1");
-    web.run("UPDATE tracker_torrents SET seeders = 1, leechers = 2, snatches = 3");
-    let mut users = Vec::new();
-    storage
-        .users(&mut |user| users.push(user.clone()))
-        .expect("users");
-    let ann = UserEntry {
+    let mut list = |listing: Listing, most: usize| {
+        let mut entries = Vec::new();
+        let listed = storage.list(&listing, most, &mut |entry| entries.push(entry));
+        listed.expect("listed");
+        entries
+    };
+    // What cannot be is shown as the nearest that can.
+    let ann = Entry::User(UserEntry {
         id: UserId(1),
         name: "ann".to_owned(),
         passkey: "a".to_owned(),
         enabled: false,
+        can_leech: true,
+        hide_ip: true,
+        slots: Some(u16::MAX),
+        multipliers: Multipliers {
+            up_percent: 0,
+            down_percent: u16::MAX,
+        },
         credited: Transfer {
             uploaded: 5,
             downloaded: 0,
         },
-    };
-    assert_eq!((users.len(), &users[0]), (3, &ann));
-    let mut torrents = Vec::new();
-    storage
-        .torrents(&mut |torrent| torrents.push(torrent.clone()))
-        .expect("torrents");
-    let torrent = TorrentEntry {
+    });
+    let by_key = |key: &[u8]| Listing::User(UserName::Passkey(passkey(key)));
+    let all = list(Listing::Users(None), 10);
+    assert_eq!((all.len(), &all[0]), (2, &ann));
+    for (name, listing, expected) in [
+        ("the first", Listing::Users(None), &all[..1]),
+        ("the next", Listing::Users(Some(UserId(1))), &all[1..]),
+        ("none after", Listing::Users(Some(UserId(2))), &[]),
+        (
+            "by name",
+            Listing::UsersNamed("bob".into(), None),
+            &all[1..],
+        ),
+        (
+            "by name, after it",
+            Listing::UsersNamed("bob".into(), Some(UserId(2))),
+            &[],
+        ),
+        ("no such name", Listing::UsersNamed("Bob".into(), None), &[]),
+        (
+            "by number",
+            Listing::User(UserName::Id(UserId(2))),
+            &all[1..],
+        ),
+        ("by passkey", by_key(b"a"), &all[..1]),
+        ("by bytes", by_key(b"\xff"), &[]),
+    ] {
+        assert_eq!(list(listing, 1), expected, "{name}");
+    }
+    let expected = [Entry::Torrent(TorrentEntry {
         id: TorrentId(1),
         name: "t".to_owned(),
         info_hash: hash,
+        status: TorrentStatus::Deleted("dupe".into()),
+        multipliers: Multipliers::EVEN,
         seeders: 1,
         leechers: 2,
         snatches: 3,
+    })];
+    let by_id = Listing::Torrent(TorrentName::Id(TorrentId(1)));
+    for listing in [
+        Listing::Torrents(None),
+        Listing::TorrentsNamed("t".into(), None),
+        by_id,
+        Listing::Torrent(TorrentName::InfoHash(hash)),
+    ] {
+        assert_eq!(list(listing.clone(), 9), expected, "{listing:?}");
+    }
+    assert!(list(Listing::Torrent(TorrentName::Id(TorrentId(2))), 9).is_empty());
+    let prefixes = |entries: Vec<Entry>| -> Vec<Box<[u8]>> {
+        let clients = entries.into_iter().filter_map(|entry| match entry {
+            Entry::Client(client) => Some(client.prefix),
+            _ => None,
+        });
+        clients.collect()
     };
-    assert_eq!(torrents, [torrent]);
-    // A deleted user's number, and so the history, never becomes another's.
-    web.run("DELETE FROM tracker_users");
-    assert_eq!(
-        storage.add_user("eve", &passkey("e")).expect("a user"),
-        UserId(4)
-    );
+    let first = prefixes(list(Listing::Clients([].into()), 1));
+    assert_eq!(first, [Box::from(*b"-a")]);
+    let next = prefixes(list(Listing::Clients(first[0].clone()), 9));
+    assert_eq!(next, [Box::from(*b"-b")]);
+    // The one of nobody is passed over, and does not end a part.
+    let tokens = list(Listing::Tokens(None), 1);
+    let Some(Entry::Token(token)) = tokens.first() else {
+        panic!("{tokens:?}");
+    };
+    assert_eq!((token.user, token.torrent), (None, None));
+    let rest = list(Listing::Tokens(Some((None, None))), 9);
+    assert!(matches!(&rest[..], [Entry::Token(token)] if token.user == Some(UserId(3))));
 }

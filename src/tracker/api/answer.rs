@@ -75,6 +75,11 @@ impl Answer {
         self.status
     }
 
+    /// What it says, as JSON.
+    pub fn body(&self) -> &[u8] {
+        &self.body
+    }
+
     /// Appends it to what is to be sent.
     pub fn write(&self, framing: Framing, out: &mut Vec<u8>) {
         let head = format!(

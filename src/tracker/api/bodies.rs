@@ -12,8 +12,8 @@ use crate::storage::{
     Client, Edit, EditError, NAME_MAX_BYTES, OptionsEdit, REASON_MAX_BYTES, Token, TorrentEdit,
     TorrentName, TorrentStatus, UserEdit, UserName,
 };
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
 /// Bytes of the message about a fault in JSON: it may show what was sent.
@@ -26,9 +26,10 @@ pub(super) const INTERVAL_SECS_MOST: u32 = 86_400;
 pub(super) type Fault = Cow<'static, str>;
 
 /// Whether a torrent may be announced.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum Status {
+#[allow(missing_docs, reason = "the names say it")]
+pub enum Status {
     Registered,
     Unapproved,
     Deleted,
@@ -218,6 +219,28 @@ pub(super) fn torrent(info_hash: InfoHash, body: &[u8]) -> Result<Edit, Answer> 
     body.edit(TorrentName::InfoHash(info_hash)).map_err(bad)
 }
 
+/// `PATCH` of a torrent.
+pub(super) fn torrent_change(info_hash: InfoHash, body: &[u8]) -> Result<Edit, Answer> {
+    let Object::<TorrentBody>(body) = json(body).map_err(bad)?;
+    if body.info_hash.is_some() || body.id.is_some() {
+        return Err(Answer::fault(400, UNCHANGEABLE));
+    }
+    let edit = body.said(TorrentName::InfoHash(info_hash)).map_err(bad)?;
+    checked(Edit::Torrent(edit)).map_err(bad)
+}
+
+const UNCHANGEABLE: &str = "numbers and info hashes cannot be changed";
+
+/// `PATCH` of a user.
+pub(super) fn user_change(who: UserName, body: &[u8]) -> Result<Edit, Answer> {
+    let Object::<UserBody>(body) = json(body).map_err(bad)?;
+    if body.id.is_some() {
+        return Err(Answer::fault(400, UNCHANGEABLE));
+    }
+    let edit = body.said(who).map_err(bad)?;
+    checked(Edit::User(edit)).map_err(bad)
+}
+
 /// `PUT` of a user.
 pub(super) fn user(who: UserName, body: &[u8]) -> Result<Edit, Answer> {
     let Object::<UserBody>(body) = json(body).map_err(bad)?;
@@ -321,29 +344,42 @@ fn checked(edit: Edit) -> Result<Edit, Fault> {
 
 impl TorrentBody {
     fn edit(self, which: TorrentName) -> Result<Edit, Fault> {
+        let mut edit = self.said(which)?;
+        edit.or_defaults();
+        checked(Edit::Torrent(edit))
+    }
+
+    fn said(self, which: TorrentName) -> Result<TorrentEdit, Fault> {
         let reason = self.reason.as_deref().map(reason).transpose()?;
-        let status = match (self.status.unwrap_or(Status::Registered), reason) {
-            (Status::Deleted, reason) => TorrentStatus::Deleted(reason.unwrap_or_default()),
+        let status = match (self.status, reason) {
+            (Some(Status::Deleted), reason) => {
+                Some(TorrentStatus::Deleted(reason.unwrap_or_default()))
+            }
             (_, Some(_)) => return Err("a reason is of a deleted torrent".into()),
-            (Status::Registered, None) => TorrentStatus::Registered,
-            (Status::Unapproved, None) => TorrentStatus::Unapproved,
+            (Some(Status::Registered), None) => Some(TorrentStatus::Registered),
+            (Some(Status::Unapproved), None) => Some(TorrentStatus::Unapproved),
+            (None, None) => None,
         };
-        let mut edit = TorrentEdit {
+        Ok(TorrentEdit {
             id: self.id.map(TorrentId),
             name: self.name.as_deref().map(name).transpose()?,
-            status: Some(status),
+            status,
             up_percent: self.up_percent,
             down_percent: self.down_percent,
             ..TorrentEdit::of(which)
-        };
-        edit.or_defaults();
-        checked(Edit::Torrent(edit))
+        })
     }
 }
 
 impl UserBody {
     fn edit(self, who: UserName) -> Result<Edit, Fault> {
-        let mut edit = UserEdit {
+        let mut edit = self.said(who)?;
+        edit.or_defaults();
+        checked(Edit::User(edit))
+    }
+
+    fn said(self, who: UserName) -> Result<UserEdit, Fault> {
+        Ok(UserEdit {
             id: self.id.map(UserId),
             passkey: self.passkey.as_deref().map(passkey).transpose()?,
             name: self.name.as_deref().map(name).transpose()?,
@@ -354,9 +390,7 @@ impl UserBody {
             up_percent: self.up_percent,
             down_percent: self.down_percent,
             ..UserEdit::of(who)
-        };
-        edit.or_defaults();
-        checked(Edit::User(edit))
+        })
     }
 }
 
@@ -394,7 +428,10 @@ fn checked_number(number: u64) -> Result<u64, Fault> {
 
 fn user_name(id: Option<u64>, text: Option<&str>) -> Result<UserName, Fault> {
     match (id, text) {
-        (Some(id), _) => checked_number(id).map(|id| UserName::Id(UserId(id))),
+        (Some(id), text) => {
+            text.map(passkey).transpose()?;
+            checked_number(id).map(|id| UserName::Id(UserId(id)))
+        }
         (None, Some(text)) => passkey(text).map(UserName::Passkey),
         (None, None) => Err("a user is named by id or passkey".into()),
     }

@@ -1,6 +1,8 @@
 use super::*;
 use crate::model::{InfoHash, TorrentId, UserId};
-use crate::storage::{Client, Edit, TorrentEdit, TorrentName, TorrentStatus, UserEdit, UserName};
+use crate::storage::{
+    Client, Edit, Listing, TorrentEdit, TorrentName, TorrentStatus, UserEdit, UserName,
+};
 use crate::tracker::api::{LINE_BYTES_MOST, Question};
 
 const HASH: &str = "0123456789abcdef0123456789abcdef01234567";
@@ -91,8 +93,13 @@ fn requests() {
         status: Some(TorrentStatus::Deleted("a dupe + worse".into())),
         ..TorrentEdit::of(of)
     };
+    let change = TorrentEdit {
+        up_percent: Some(200),
+        ..TorrentEdit::of(of)
+    };
     let mut user = UserEdit::of(UserName::Id(UserId(7)));
     user.can_leech = Some(false);
+    let user_change = user.clone();
     user.or_defaults();
     let client = Client {
         prefix: b"-a "[..].into(),
@@ -129,6 +136,36 @@ fn requests() {
         (
             json("PUT /users/7", r#"{"can_leech": false}"#),
             Request::Push(Edit::User(user)),
+        ),
+        (
+            json("PATCH /users/7", r#"{"can_leech": false}"#),
+            Request::Push(Edit::User(user_change)),
+        ),
+        (
+            json(&format!("PATCH {torrent}"), r#"{"up_percent": 200}"#),
+            Request::Push(Edit::Torrent(change)),
+        ),
+        (
+            request("GET /users?after=7&limit=2", "", ""),
+            ask(Question::List(Listing::Users(Some(UserId(7))), 2)),
+        ),
+        (
+            request("GET /torrents?name=a%20b", "", ""),
+            ask(Question::List(
+                Listing::TorrentsNamed("a b".into(), None),
+                100,
+            )),
+        ),
+        (
+            request("GET /clients", "", ""),
+            ask(Question::List(Listing::Clients([].into()), 100)),
+        ),
+        (
+            request("GET /tokens?after=0/3", "", ""),
+            ask(Question::List(
+                Listing::Tokens(Some((None, Some(TorrentId(3))))),
+                100,
+            )),
         ),
         (
             json("PUT /clients/-a%20", "{}"),
@@ -204,6 +241,26 @@ fn what_is_refused() {
         (
             "a parameter",
             request("GET /stats?a=b", "", ""),
+            (400, false),
+        ),
+        (
+            "a list from nowhere",
+            request("GET /users?after=x", "", ""),
+            (400, false),
+        ),
+        (
+            "another number",
+            json("PATCH /users/7", r#"{"id": 8}"#),
+            (400, false),
+        ),
+        (
+            "another info hash",
+            json(&torrent.replace("PUT", "PATCH"), r#"{"info_hash": ""}"#),
+            (400, false),
+        ),
+        (
+            "a reason for nothing",
+            json(&torrent.replace("PUT", "PATCH"), r#"{"reason": "dupe"}"#),
             (400, false),
         ),
         (

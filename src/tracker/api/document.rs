@@ -65,14 +65,15 @@ fn parameters(route: &Route) -> Vec<Value> {
             })
         })
         .collect();
-    if route.operation == Operation::RemoveTorrent {
-        parameters.push(json!({
-            "name": "reason",
+    let asked = schemas::query(route.operation).into_iter();
+    parameters.extend(asked.map(|(name, schema, description)| {
+        json!({
+            "name": name,
             "in": "query",
-            "schema": schemas::reason(),
-            "description": "What clients are told; without it the torrent is not known any more",
-        }));
-    }
+            "schema": schema,
+            "description": description,
+        })
+    }));
     parameters
 }
 
@@ -85,7 +86,9 @@ fn operation(route: &Route) -> Value {
     });
     let schema = match route.operation {
         Operation::PutTorrent => "TorrentBody",
+        Operation::ChangeTorrent => "TorrentChange",
         Operation::PutUser => "UserBody",
+        Operation::ChangeUser => "UserChange",
         Operation::PutClient => "ClientBody",
         Operation::PutToken => "TokenBody",
         Operation::ChangeOptions => "OptionsBody",
@@ -184,6 +187,10 @@ fn header(status: u16) -> Option<&'static str> {
 
 fn shown(operation: Operation) -> &'static str {
     match operation {
+        Operation::ListTorrents => "Torrents",
+        Operation::ListUsers => "Users",
+        Operation::ListClients => "Clients",
+        Operation::ListTokens => "Tokens",
         Operation::ShowTorrent => "Torrent",
         Operation::ShowUser => "User",
         Operation::ShowClient => "Client",
@@ -194,8 +201,10 @@ fn shown(operation: Operation) -> &'static str {
         Operation::ShowStats => "Stats",
         Operation::ShowDocument => "Document",
         Operation::PutTorrent
+        | Operation::ChangeTorrent
         | Operation::RemoveTorrent
         | Operation::PutUser
+        | Operation::ChangeUser
         | Operation::RemoveUser
         | Operation::PutClient
         | Operation::RemoveClient

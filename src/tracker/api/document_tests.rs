@@ -155,6 +155,17 @@ fn bodies_are_what_the_document_says() {
 }
 
 #[test]
+fn changes_are_all_but_names() {
+    let schemas = schemas::all();
+    for (change, body) in [("UserChange", "UserBody"), ("TorrentChange", "TorrentBody")] {
+        let mut expected = names(&schemas[body]);
+        expected.retain(|name| *name != "id");
+        assert_eq!(names(&schemas[change]), expected, "{change}");
+        assert!(!schemas[change].to_string().contains("default"), "{change}");
+    }
+}
+
+#[test]
 fn lines_need_what_the_document_says() {
     for (thing, least) in [
         ("torrent", json!({ "info_hash": "b".repeat(40) })),

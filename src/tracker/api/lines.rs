@@ -13,7 +13,7 @@ const FAULTS_SHOWN: usize = 100;
 
 /// A line that has not come whole.
 #[derive(Debug, Default)]
-pub(super) struct Lines {
+pub struct Lines {
     begun: Vec<u8>,
     /// It is too long, and passed over to its end.
     too_long: bool,
@@ -78,7 +78,7 @@ impl Faults {
 
 impl Lines {
     /// Takes bytes; the lines that end in them go into the batch.
-    pub(super) fn take(&mut self, mut bytes: &[u8], batch: &mut Batch) {
+    pub fn take(&mut self, mut bytes: &[u8], batch: &mut Batch) {
         while let Some(end) = memchr::memchr(b'\n', bytes) {
             let line = &bytes[..end];
             bytes = &bytes[end + 1..];
@@ -93,7 +93,7 @@ impl Lines {
     }
 
     /// Ends the last line, which need not end in a line feed.
-    pub(super) fn end(&mut self, batch: &mut Batch) {
+    pub fn end(&mut self, batch: &mut Batch) {
         if !self.begun.is_empty() || self.too_long {
             self.end_line(&[], batch);
         }

@@ -12,6 +12,7 @@ mod conversation;
 pub mod dialects;
 mod document;
 mod lines;
+mod listed;
 mod names;
 mod routes;
 mod schemas;
@@ -21,11 +22,17 @@ mod values;
 
 pub use access::{Access, Secrets};
 pub use answer::{Answer, CONTINUE, Framing};
+pub use bodies::Status;
 pub use conversation::{Conversation, Step};
 pub use document::document;
-pub use lines::{Batch, Faults, LINE_BYTES_MOST, Source, Tally};
+pub use lines::{Batch, Faults, LINE_BYTES_MOST, Lines, Source, Tally};
+pub use listed::{LISTED_MOST, Listed, ListedTorrent, ListedUser, list, list_name};
+pub use names::{decode, encode};
 pub use routes::{Question, Request};
-pub use show::{Shown, ShownPeer, peers, pushed, user};
+pub use show::{
+    Shown, ShownClient, ShownOptions, ShownPeer, ShownPushed, ShownStored, ShownToken, peers,
+    pushed, user,
+};
 pub use strikes::Strikes;
 
 /// Bytes of a body at most, unless it is a sync: all that can be said of one thing takes a few

@@ -10,7 +10,7 @@ const PASSKEY_MARK: &[u8] = b"passkey:";
 const ALL: &[u8] = b"all";
 
 /// Decodes percent-encoding; `None` where it is none.
-pub(super) fn decode(text: &[u8]) -> Option<Cow<'_, [u8]>> {
+pub fn decode(text: &[u8]) -> Option<Cow<'_, [u8]>> {
     if !text.contains(&b'%') {
         return Some(Cow::Borrowed(text));
     }
@@ -30,7 +30,7 @@ pub(super) fn decode(text: &[u8]) -> Option<Cow<'_, [u8]>> {
 }
 
 /// Writes bytes so that [`decode`] reads them again, and they can stand in a path.
-pub(super) fn encode(bytes: &[u8]) -> String {
+pub fn encode(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len());
     for &byte in bytes {
         if is_unreserved(byte) {
@@ -57,12 +57,26 @@ pub(super) fn passkey(text: &[u8]) -> Option<Passkey> {
     Passkey::new(text).filter(|_| text.iter().all(|byte| is_unreserved(*byte)))
 }
 
+/// Decodes a value of a form, in which spaces may be written as `+`; `None` where it is no text.
+pub(super) fn decode_form(value: &[u8]) -> Option<String> {
+    let value: Vec<u8> = value
+        .iter()
+        .map(|byte| if *byte == b'+' { b' ' } else { *byte })
+        .collect();
+    String::from_utf8(decode(&value)?.into_owned()).ok()
+}
+
 /// A number that a storage can hold; 0 is none.
 pub(super) fn number(text: &[u8]) -> Option<u64> {
+    number_or_0(text).filter(|number| *number > 0)
+}
+
+/// A number that a storage can hold, or 0.
+pub(super) fn number_or_0(text: &[u8]) -> Option<u64> {
     let is_number = !text.is_empty() && text.iter().all(u8::is_ascii_digit);
     let text = std::str::from_utf8(text).ok().filter(|_| is_number)?;
     let number = text.parse::<i64>().ok()?;
-    u64::try_from(number).ok().filter(|number| *number > 0)
+    u64::try_from(number).ok()
 }
 
 /// Why a part of a path names nothing.

@@ -3,10 +3,11 @@
 
 use super::answer::Answer;
 use super::bodies;
+use super::listed::Asked;
 use super::names::{self, TokenScope, Unnamed};
 use crate::config::Scope;
 use crate::model::InfoHash;
-use crate::storage::{Edit, TorrentEdit, TorrentName, TorrentStatus, UserName};
+use crate::storage::{Edit, Listing, TorrentEdit, TorrentName, TorrentStatus, UserName};
 use crate::wire::api::Method;
 use crate::wire::query::pairs;
 
@@ -24,17 +25,23 @@ pub(super) struct Route {
 /// What a route does.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Operation {
+    ListTorrents,
     ShowTorrent,
     PutTorrent,
+    ChangeTorrent,
     RemoveTorrent,
     ShowTorrentPeers,
+    ListUsers,
     ShowUser,
     PutUser,
+    ChangeUser,
     RemoveUser,
     ShowUserPeers,
+    ListClients,
     ShowClient,
     PutClient,
     RemoveClient,
+    ListTokens,
     ShowToken,
     PutToken,
     RemoveToken,
@@ -70,8 +77,20 @@ pub(super) const ROUTES: &[Route] = {
     use Method::{Delete, Get, Patch, Post, Put};
     use Operation::*;
     &[
+        route(
+            Get,
+            "/torrents",
+            ListTorrents,
+            "Torrents as the storage has them",
+        ),
         route(Get, TORRENT, ShowTorrent, "A torrent and its swarm"),
         route(Put, TORRENT, PutTorrent, "Registers or replaces a torrent"),
+        route(
+            Patch,
+            TORRENT,
+            ChangeTorrent,
+            "Changes a torrent; what is not said stays",
+        ),
         route(
             Delete,
             TORRENT,
@@ -84,14 +103,27 @@ pub(super) const ROUTES: &[Route] = {
             ShowTorrentPeers,
             "Who announces a torrent",
         ),
+        route(Get, "/users", ListUsers, "Users as the storage has them"),
         route(Get, USER, ShowUser, "A user"),
         route(Put, USER, PutUser, "Adds or replaces a user"),
+        route(
+            Patch,
+            USER,
+            ChangeUser,
+            "Changes a user; what is not said stays",
+        ),
         route(Delete, USER, RemoveUser, "Removes a user"),
         route(
             Get,
             "/users/{user}/peers",
             ShowUserPeers,
             "What a user announces",
+        ),
+        route(
+            Get,
+            "/clients",
+            ListClients,
+            "What is said of prefixes of peer ids",
         ),
         route(
             Get,
@@ -111,6 +143,7 @@ pub(super) const ROUTES: &[Route] = {
             RemoveClient,
             "Says nothing of a prefix of peer ids any more",
         ),
+        route(Get, "/tokens", ListTokens, "Tokens"),
         route(Get, TOKEN, ShowToken, "A token"),
         route(Put, TOKEN, PutToken, "Gives or replaces a token"),
         route(Delete, TOKEN, RemoveToken, "Takes a token back"),
@@ -156,7 +189,9 @@ impl Operation {
     pub(super) fn body(self) -> BodyKind {
         match self {
             Operation::PutTorrent
+            | Operation::ChangeTorrent
             | Operation::PutUser
+            | Operation::ChangeUser
             | Operation::PutClient
             | Operation::PutToken
             | Operation::ChangeOptions => BodyKind::Json,
@@ -258,6 +293,8 @@ pub enum Question {
     Token(TokenScope),
     /// What holds for everybody.
     Options,
+    /// A part of the directory as the storage has it, so many entries at most.
+    List(Listing, usize),
     /// What the tracker does and holds.
     Stats,
     /// The OpenAPI document.
@@ -274,6 +311,10 @@ impl Operation {
     ) -> Result<Request, Answer> {
         let reason = match self {
             Operation::RemoveTorrent => reason(query)?,
+            Operation::ListUsers
+            | Operation::ListTorrents
+            | Operation::ListClients
+            | Operation::ListTokens => return self.read_list(query),
             _ => no_parameters(query)?,
         };
         let Names([first, second]) = names;
@@ -301,9 +342,28 @@ impl Operation {
             Operation::ChangeOptions => push(bodies::options(body)?),
             Operation::ShowStats => ask(Question::Stats),
             Operation::ShowDocument => ask(Question::Document),
+            Operation::ChangeTorrent => push(bodies::torrent_change(names::torrent(first)?, body)?),
+            Operation::ChangeUser => push(bodies::user_change(names::user(first)?, body)?),
+            Operation::ListUsers
+            | Operation::ListTorrents
+            | Operation::ListClients
+            | Operation::ListTokens => self.read_list(query),
             // Its lines are read as they come in.
             Operation::Sync => Err(Answer::fault(400, "a sync is read line by line")),
         }
+    }
+
+    fn read_list(self, query: &[u8]) -> Result<Request, Answer> {
+        let bad = |text| Answer::fault(400, text);
+        let asked = Asked::of(query).map_err(bad)?;
+        let most = asked.limit();
+        let listing = match self {
+            Operation::ListClients => asked.clients(),
+            Operation::ListTokens => asked.tokens(),
+            Operation::ListTorrents => asked.torrents(),
+            _ => asked.users(),
+        };
+        Ok(Request::Ask(Question::List(listing.map_err(bad)?, most)))
     }
 }
 
@@ -333,12 +393,7 @@ fn reason(query: &[u8]) -> Result<Option<Box<str>>, Answer> {
         if key != b"reason" || reason.is_some() {
             return no_parameters(query);
         }
-        // A form writes spaces so.
-        let value: Vec<u8> = value
-            .iter()
-            .map(|byte| if *byte == b'+' { b' ' } else { *byte })
-            .collect();
-        let text = names::decode(&value).and_then(|text| String::from_utf8(text.into_owned()).ok());
+        let text = names::decode_form(value);
         let text = text.ok_or_else(|| Answer::fault(400, "the reason is not UTF-8"))?;
         reason = Some(bodies::reason(&text).map_err(|text| Answer::fault(400, text))?);
     }

@@ -2,6 +2,8 @@
 //! against what reads them; a schema-driven tester holds those of answers against what is told.
 
 use super::bodies::INTERVAL_SECS_MOST;
+use super::listed::{LISTED_DEFAULT, LISTED_MOST};
+use super::routes::Operation;
 use crate::storage::{NAME_MAX_BYTES, REASON_MAX_BYTES};
 use serde_json::{Map, Value, json};
 
@@ -100,8 +102,35 @@ fn text(most: usize) -> Value {
     json!({ "type": "string", "maxLength": most, "pattern": TEXT })
 }
 
-pub(super) fn reason() -> Value {
+fn reason() -> Value {
     text(REASON_MAX_BYTES)
+}
+
+/// What may stand in the query: names, schemas, and what they are.
+pub(super) fn query(operation: Operation) -> Vec<(&'static str, Value, &'static str)> {
+    let number = "^(all|0|[1-9][0-9]{0,17})";
+    let after = match operation {
+        Operation::RemoveTorrent => {
+            let what = "What clients are told; without it the torrent is not known any more";
+            return vec![("reason", reason(), what)];
+        }
+        Operation::ListUsers | Operation::ListTorrents => id_or_all(),
+        Operation::ListClients => parameter("prefix").0,
+        Operation::ListTokens => {
+            json!({ "type": "string", "pattern": format!("{number}/{}$", &number[1..]) })
+        }
+        _ => return Vec::new(),
+    };
+    let limit = with(self::number(1, LISTED_MOST as u64), LISTED_DEFAULT.into());
+    let mut asked = vec![
+        ("after", after, "What an earlier answer told as next"),
+        ("limit", limit, "Entries of the answer at most"),
+    ];
+    if matches!(operation, Operation::ListUsers | Operation::ListTorrents) {
+        let what = "Those of this name alone";
+        asked.push(("name", json!({ "type": "string" }), what));
+    }
+    asked
 }
 
 fn info_hash() -> Value {
@@ -138,6 +167,16 @@ fn torrent_body(more: Value, required: &[&str]) -> Value {
         },
     });
     schema
+}
+
+/// What `PATCH` takes: the same without what cannot be changed, and nothing that is not said.
+fn change(mut body: Value) -> Value {
+    if let Some(properties) = body["properties"].as_object_mut() {
+        properties.remove("id");
+        let each = properties.values_mut().filter_map(Value::as_object_mut);
+        each.for_each(|property| drop(property.remove("default")));
+    }
+    body
 }
 
 fn user_body() -> Value {
@@ -293,6 +332,47 @@ fn stats() -> Value {
     )
 }
 
+/// A part of the directory.
+fn list(name: &str, entry: &Value) -> Value {
+    let next = json!({
+        "type": ["string", "null"],
+        "description": "What to say as after to be told more; null: that was all",
+    });
+    let entries = json!({ "type": "array", "items": entry, "maxItems": LISTED_MOST });
+    whole(json!({ name: entries, "next": next }))
+}
+
+fn listed_user() -> Value {
+    whole(json!({
+        "id": id_or_all(),
+        "name": { "type": "string" },
+        "enabled": flag(),
+        "can_leech": flag(),
+        "hide_ip": flag(),
+        "slots": or_null(number(0, u16::MAX.into())),
+        "up_percent": percent(),
+        "down_percent": percent(),
+        "uploaded": count(),
+        "downloaded": count(),
+    }))
+}
+
+fn listed_torrent() -> Value {
+    let mut schema = whole(json!({
+        "id": id_or_all(),
+        "info_hash": info_hash(),
+        "name": { "type": "string" },
+        "status": status(),
+        "up_percent": percent(),
+        "down_percent": percent(),
+        "seeders": count(),
+        "leechers": count(),
+        "snatches": count(),
+    }));
+    schema["properties"]["reason"] = json!({ "type": "string" });
+    schema
+}
+
 /// All that are named.
 pub(super) fn all() -> Value {
     let shown_torrent = object(
@@ -356,9 +436,15 @@ pub(super) fn all() -> Value {
     json!({
         "Torrent": shown_torrent,
         "TorrentBody": torrent_body(json!({}), &[]),
+        "TorrentChange": change(torrent_body(json!({}), &[])),
+        "Torrents": list("torrents", &listed_torrent()),
         "User": shown_user,
         "UserBody": user_body(),
+        "UserChange": change(user_body()),
+        "Users": list("users", &listed_user()),
         "Client": whole(json!({ "prefix": prefix(), "allow": flag() })),
+        "Clients": list("clients", &json!({ "$ref": "#/components/schemas/Client" })),
+        "Tokens": list("tokens", &json!({ "$ref": "#/components/schemas/Token" })),
         "ClientBody": object(json!({ "allow": with(flag(), true.into()) }), &[]),
         "Token": shown_token,
         "TokenBody": token_body(json!({}), &[]),

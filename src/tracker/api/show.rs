@@ -3,11 +3,11 @@
 use super::answer::Answer;
 use super::names;
 use super::routes::Question;
-use crate::model::{Counts, Endpoint, InfoHash, TorrentId, UserId};
-use crate::storage::{Global, Token, UserName};
+use crate::model::{Counts, Endpoint, InfoHash};
+use crate::storage::{Client, Global, Token, UserName};
 use crate::tracker::registry::{Registry, Standing, TorrentRecord, UserRecord};
 use crate::tracker::sessions::Listed;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Where to look for what is asked.
 #[derive(Clone, Copy, Debug)]
@@ -46,28 +46,35 @@ struct ShownUser {
     down_percent: u16,
 }
 
-#[derive(Serialize)]
-struct ShownClient {
-    prefix: String,
-    allow: bool,
+/// What is said of a prefix of peer ids.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "the names say it")]
+pub struct ShownClient {
+    /// Percent-encoded.
+    pub prefix: String,
+    pub allow: bool,
 }
 
-#[derive(Serialize)]
-struct ShownToken {
-    user_id: u64,
-    torrent_id: u64,
-    up_percent: u16,
-    down_percent: u16,
-    until: Option<u32>,
+/// A token; 0 is everybody, and every torrent.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "as in a token")]
+pub struct ShownToken {
+    pub user_id: u64,
+    pub torrent_id: u64,
+    pub up_percent: u16,
+    pub down_percent: u16,
+    pub until: Option<u32>,
 }
 
-#[derive(Serialize)]
-struct ShownOptions {
-    up_percent: u16,
-    down_percent: u16,
-    until: Option<u32>,
-    interval_secs: u32,
-    min_interval_secs: u32,
+/// What holds for everybody.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "as in the options")]
+pub struct ShownOptions {
+    pub up_percent: u16,
+    pub down_percent: u16,
+    pub until: Option<u32>,
+    pub interval_secs: u32,
+    pub min_interval_secs: u32,
 }
 
 /// A client on a torrent.
@@ -125,18 +132,36 @@ pub fn peers(peers: &[ShownPeer]) -> Answer {
     Answer::new(200, &ShownPeers { peers })
 }
 
-#[derive(Serialize)]
-struct ShownPushed {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    id: Option<u64>,
-    created: bool,
-    stored: &'static str,
+/// What has become of a change.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct ShownPushed {
+    /// The number of the user or torrent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<u64>,
+    /// Whether it was not there before.
+    pub created: bool,
+    /// Whether the storage has it.
+    pub stored: ShownStored,
+}
+
+/// Where a change is kept.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ShownStored {
+    /// In the storage.
+    Written,
+    /// In the tracker's own files, until the storage has it.
+    Held,
 }
 
 /// The answer to a change that has been made.
 pub fn pushed(id: Option<u64>, created: bool, held: bool) -> Answer {
     let status = if created { 201 } else { 200 };
-    let stored = if held { "held" } else { "written" };
+    let stored = if held {
+        ShownStored::Held
+    } else {
+        ShownStored::Written
+    };
     Answer::new(
         status,
         &ShownPushed {
@@ -159,18 +184,21 @@ impl Shown<'_> {
             Question::User(who) => found(user(registry, who).as_ref().map(show_user)),
             Question::Client(prefix) => {
                 let said = registry.client(prefix);
-                found(said.map(|allow| ShownClient {
-                    prefix: names::encode(prefix),
-                    allow,
+                found(said.map(|allow| {
+                    ShownClient::from(Client {
+                        prefix: prefix.clone(),
+                        allow,
+                    })
                 }))
             }
             Question::Token((user, torrent)) => {
                 let token = registry.token(*user, *torrent);
-                found(token.as_ref().map(show_token))
+                found(token.as_ref().map(ShownToken::from))
             }
             Question::Options => Answer::new(200, &self.options()),
             Question::TorrentPeers(_)
             | Question::UserPeers(_)
+            | Question::List(..)
             | Question::Stats
             | Question::Document => return None,
         })
@@ -195,14 +223,28 @@ impl Shown<'_> {
     }
 
     fn options(&self) -> ShownOptions {
-        let global: &Global = self.registry.global();
-        let (interval_secs, min_interval_secs) = self.intervals;
+        ShownOptions::of(self.registry.global(), self.intervals)
+    }
+}
+
+impl ShownOptions {
+    /// As they hold; the intervals as given here where they do not say.
+    pub fn of(global: &Global, (interval_secs, min_interval_secs): (u32, u32)) -> ShownOptions {
         ShownOptions {
             up_percent: global.multipliers.up_percent,
             down_percent: global.multipliers.down_percent,
             until: global.until.map(|until| until.0),
             interval_secs: global.interval_secs.unwrap_or(interval_secs),
             min_interval_secs: global.min_interval_secs.unwrap_or(min_interval_secs),
+        }
+    }
+}
+
+impl From<Client> for ShownClient {
+    fn from(client: Client) -> ShownClient {
+        ShownClient {
+            prefix: names::encode(&client.prefix),
+            allow: client.allow,
         }
     }
 }
@@ -234,14 +276,14 @@ fn show_user(user: &UserRecord) -> ShownUser {
     }
 }
 
-fn show_token(token: &Token) -> ShownToken {
-    let number = |user: Option<UserId>| user.map_or(0, |user| user.0);
-    let torrent = |torrent: Option<TorrentId>| torrent.map_or(0, |torrent| torrent.0);
-    ShownToken {
-        user_id: number(token.user),
-        torrent_id: torrent(token.torrent),
-        up_percent: token.multipliers.up_percent,
-        down_percent: token.multipliers.down_percent,
-        until: token.until.map(|until| until.0),
+impl From<&Token> for ShownToken {
+    fn from(token: &Token) -> ShownToken {
+        ShownToken {
+            user_id: token.user.map_or(0, |user| user.0),
+            torrent_id: token.torrent.map_or(0, |torrent| torrent.0),
+            up_percent: token.multipliers.up_percent,
+            down_percent: token.multipliers.down_percent,
+            until: token.until.map(|until| until.0),
+        }
     }
 }

@@ -18,22 +18,8 @@ pub(super) enum Made {
 impl State {
     /// Whether clients can announce at the pace that is wanted.
     fn check_pace(&self, edit: &OptionsEdit) -> Result<(), PushError> {
-        let global = self.truth.registry.global();
-        let interval_secs = edit.interval_secs.unwrap_or(global.interval_secs);
-        let interval_secs = interval_secs.unwrap_or(self.pace.interval_secs);
-        let min_interval_secs = edit.min_interval_secs.unwrap_or(global.min_interval_secs);
-        if !(1..=self.pace.longest_secs).contains(&interval_secs) {
-            return Err(PushError::Invalid(
-                "the interval is not between 1 second and announce.peer_lifetime less \
-                 announce.jitter",
-            ));
-        }
-        match min_interval_secs {
-            Some(secs) if secs > interval_secs => Err(PushError::Invalid(
-                "the least interval is longer than the interval",
-            )),
-            _ => Ok(()),
-        }
+        let checked = self.pace.check(self.truth.registry.global(), edit);
+        checked.map_err(PushError::Invalid)
     }
 
     /// Makes an edit in the registry.

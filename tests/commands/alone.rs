@@ -1,86 +1,9 @@
-//! The commands of sites without a web application: users and torrents by the command line.
+//! Commands where no tracker runs.
 
-use chihaya::config::Config;
-use chihaya::{Drivers, StartError};
+use super::folder::{Folder, INFO_HASH, Ran, TORRENT, sqlite};
 use std::io::{BufRead, BufReader, Read};
-use std::path::PathBuf;
-use std::process::{Command, Output, Stdio};
 
-const CHIHAYA: &str = env!("CARGO_BIN_EXE_chihaya");
-
-const TORRENT: &[u8] = b"d4:infod6:lengthi5e4:name5:hello12:piece lengthi16384e\
-    6:pieces20:AAAAAAAAAAAAAAAAAAAA7:privatei1eee";
-const INFO_HASH: &str = "2aec76c9db65e8e5f63a7a2334dd5152cbdfce38";
 const OPEN_TORRENT: &[u8] = b"d4:infod6:lengthi5e4:name9:\x1b[2Jhello6:pieces0:ee";
-
-/// A folder of this test, empty at first, in which commands run.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(name: &str) -> Folder {
-        let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
-        if path.exists() {
-            std::fs::remove_dir_all(&path).expect("removed");
-        }
-        std::fs::create_dir_all(&path).expect("made");
-        Folder(path)
-    }
-
-    fn file(&self, name: &str, bytes: &[u8]) {
-        std::fs::write(self.0.join(name), bytes).expect("written");
-    }
-
-    fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(CHIHAYA);
-        command.args(arguments).current_dir(&self.0);
-        command.stdout(Stdio::piped()).stderr(Stdio::piped());
-        command
-    }
-
-    fn run(&self, arguments: &[&str]) -> Ran {
-        Ran::of(&self.command(arguments).output().expect("it runs"))
-    }
-}
-
-/// How a command ended, and what it said.
-#[derive(Debug)]
-struct Ran {
-    code: Option<i32>,
-    out: String,
-    err: String,
-}
-
-impl Ran {
-    fn of(output: &Output) -> Ran {
-        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).expect("UTF-8");
-        Ran {
-            code: output.status.code(),
-            out: text(&output.stdout),
-            err: text(&output.stderr),
-        }
-    }
-
-    /// What it said when all went well.
-    fn good(self) -> String {
-        assert_eq!((self.code, self.err.as_str()), (Some(0), ""), "{self:?}");
-        self.out
-    }
-}
-
-/// Whether the default storage is part of this build; says so if it is not.
-fn sqlite() -> bool {
-    let file = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("directory-commands-probe.db");
-    let mut config = Config::default();
-    config.storage.path = file;
-    let unknown = matches!(
-        Drivers::builtin().open_storage(&config),
-        Err(StartError::UnknownDriver { .. })
-    );
-    if unknown {
-        eprintln!("not tested: this build has no storage driver sqlite");
-    }
-    !unknown
-}
 
 #[test]
 fn arguments_that_are_none() {
@@ -195,7 +118,7 @@ fn users_and_torrents_of_a_new_site() {
     assert_eq!(torrents.lines().count(), 3, "{torrents}");
     assert!(torrents.contains(INFO_HASH), "{torrents}");
     for text in [&ran.out, &torrents] {
-        assert!(text.contains("\\u{1b}[2Jhello"), "{text}");
+        assert!(text.contains("\u{fffd}[2Jhello"), "{text}");
         assert!(!text.contains('\u{1b}'), "{text:?}");
     }
 }

@@ -1,0 +1,11 @@
+//! The commands of those who keep a site by hand: by the storage alone, and over the management
+//! API of a running tracker.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod alone;
+mod both;
+mod folder;
+mod running;
+mod terminal;

@@ -190,7 +190,6 @@ fn second_hour() -> Commit {
         peers: vec![row],
         forgotten: vec![session(2, 3, b'b')],
         events,
-        ..Commit::default()
     }
 }
 

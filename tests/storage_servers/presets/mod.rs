@@ -194,7 +194,7 @@ impl Application for Tables {
                 };
                 let passkey = match (self.preset.told)(Change::User(enabled)) {
                     Some(Change::User(told)) => told.passkey,
-                    _ => user.passkey.clone(),
+                    _ => user.passkey,
                 };
                 let mut values = vec![
                     id(user.id.0),

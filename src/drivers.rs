@@ -81,6 +81,18 @@ impl Drivers {
         self
     }
 
+    /// What is wrong with what the configuration says to a database, as far as can be told without
+    /// asking it: statements, presets, where the password stands.
+    pub fn check_storage(&self, config: &Config) -> Result<(), StorageError> {
+        match config.storage.driver.as_str() {
+            #[cfg(feature = "postgres")]
+            "postgres" => databases::POSTGRES.prepare(config).map(drop),
+            #[cfg(feature = "mysql")]
+            "mysql" => databases::MYSQL.prepare(config).map(drop),
+            _ => Ok(()),
+        }
+    }
+
     /// Opens the configured storage, for programs that look into it beside a running tracker.
     pub fn open_storage(&self, config: &Config) -> Result<Box<dyn Storage>, StartError> {
         let open = self.storage(config)?;

@@ -259,3 +259,48 @@ fn kind(name: &str) -> EventKind {
     let kind = kinds.into_iter().find(|kind| kind.name() == name);
     kind.unwrap_or_else(|| panic!("{name:?} is no kind"))
 }
+
+#[test]
+fn a_check_reads_statements_without_a_server() {
+    use chihaya::Drivers;
+    use chihaya::config::Config;
+    let driver = if cfg!(feature = "mysql") {
+        "mysql"
+    } else {
+        "postgres"
+    };
+    for (storage, fault) in [
+        (serde_json::json!({}), None),
+        (
+            serde_json::json!({"preset": "gazette"}),
+            Some("storage.preset: "),
+        ),
+        (
+            serde_json::json!({"statements": {"write": {"users": "UPDATE u SET a = [[ :agent|, ]]"}}}),
+            Some("storage.statements.write.users: there is no :agent here"),
+        ),
+        (
+            serde_json::json!({"statements": {"load": {"users": "SELECT 1; DROP TABLE u"}}}),
+            Some("storage.statements.load.users: at \"; DROP TABLE u\": there is more than one"),
+        ),
+        (
+            serde_json::json!({"password_file": "/nowhere/password"}),
+            Some("storage.password: cannot read /nowhere/password"),
+        ),
+    ] {
+        let mut settings = serde_json::json!({"storage": {"driver": driver, "url": "x://y/z"}});
+        for (name, value) in storage.as_object().expect("an object") {
+            settings["storage"][name] = value.clone();
+        }
+        let config = Config::from_json(&settings.to_string()).expect("settings");
+        let found = Drivers::builtin().check_storage(&config).err();
+        let found = found.map(|error| error.to_string());
+        match fault {
+            None => assert_eq!(found, None),
+            Some(fault) => assert!(
+                found.as_ref().is_some_and(|it| it.contains(fault)),
+                "{found:?}"
+            ),
+        }
+    }
+}

@@ -6,6 +6,7 @@ mod cluster;
 #[path = "../common/mod.rs"]
 mod common;
 mod faults;
+mod restarts;
 mod server;
 mod sharing;
 #[cfg(feature = "redis-tls")]

@@ -30,6 +30,7 @@ use crate::cache::{
 use crate::config::{self, Config};
 use crate::model::{Counts, InfoHash, Seconds};
 use link::Servers;
+use log::info;
 use reader::Reader;
 use saver::Saver;
 use state::State;
@@ -213,6 +214,7 @@ impl Drop for Redis {
         for thread in self.threads.drain(..) {
             let _ = thread.join();
         }
+        info!("cache: redis: {}", self.common.state.summary());
     }
 }
 

@@ -57,6 +57,29 @@ impl State {
         self.lags[place].fetch_add(1, Ordering::Relaxed);
     }
 
+    /// What there is to say at the end.
+    pub(super) fn summary(&self) -> String {
+        let counts = self
+            .lags
+            .each_ref()
+            .map(|count| count.load(Ordering::Relaxed));
+        let all: u64 = counts.iter().sum();
+        let mut within = 0;
+        let place = counts.iter().position(|count| {
+            within += count;
+            within * 100 >= all * 99
+        });
+        let bound = place.and_then(|place| LAGS_MS.get(place));
+        let bound = bound.map_or("longer than a second".to_owned(), |ms| {
+            format!("within {ms} ms")
+        });
+        let [appended, applied] =
+            [&self.appended, &self.applied].map(|count| count.load(Ordering::Relaxed));
+        format!(
+            "{appended} announces told, {applied} of others heard; 99 of 100 entries came by {bound}"
+        )
+    }
+
     pub(super) fn gauges(&self, tell: &mut dyn FnMut(&'static str, u64)) {
         for (name, value) in [
             ("redis_failing", &self.failing),

@@ -5,6 +5,8 @@ mod databases;
 
 use crate::cache::{CacheError, Driver, Memory, MemorySettings};
 use crate::config::Config;
+#[cfg(feature = "redis")]
+use crate::server::Redis;
 use crate::server::StartError;
 #[cfg(feature = "sqlite")]
 use crate::storage::Sqlite;
@@ -13,6 +15,18 @@ use std::sync::Arc;
 
 /// Opens a cache driver: the configuration, the number of workers, a secret key.
 type OpenCache = dyn Fn(&Config, usize, [u8; 8]) -> Result<Box<dyn Driver>, CacheError>;
+
+fn memory(config: &Config, workers: usize, key: [u8; 8]) -> MemorySettings {
+    MemorySettings {
+        workers,
+        peer_lifetime_secs: config.announce.peer_lifetime.0,
+        counts_lifetime_secs: config.cache.downloaded_lifetime.0,
+        max_torrents: config.limits.torrents,
+        max_peers: config.limits.peers,
+        peer_ids: config.announce.peer_ids,
+        seed: u64::from_le_bytes(key),
+    }
+}
 
 /// Opens a storage driver.
 pub(crate) type OpenStorage =
@@ -25,25 +39,22 @@ pub struct Drivers {
 }
 
 impl Drivers {
-    /// Those that come with the tracker: the cache `memory`, the storages `none`, and each a feature,
-    /// `sqlite` (on by default), `postgres` and `mysql`.
+    /// Those that come with the tracker: the cache `memory` and, a feature, `redis`; the storages `none`,
+    /// and each a feature, `sqlite` (on by default), `postgres` and `mysql`.
     pub fn builtin() -> Drivers {
         let none = Drivers {
             caches: Vec::new(),
             storages: Vec::new(),
         };
-        let memory = none.with_cache("memory", |config, workers, key| {
-            Ok(Box::new(Memory::new(&MemorySettings {
-                workers,
-                peer_lifetime_secs: config.announce.peer_lifetime.0,
-                counts_lifetime_secs: config.cache.downloaded_lifetime.0,
-                max_torrents: config.limits.torrents,
-                max_peers: config.limits.peers,
-                peer_ids: config.announce.peer_ids,
-                seed: u64::from_le_bytes(key),
-            })))
+        let caches = none.with_cache("memory", |config, workers, key| {
+            Ok(Box::new(Memory::new(&memory(config, workers, key))))
         });
-        let storages = memory.with_storage("none", |_| Ok(Box::new(NoStorage::default())));
+        #[cfg(feature = "redis")]
+        let caches = caches.with_cache("redis", |config, workers, key| {
+            let memory = memory(config, workers, key);
+            Ok(Box::new(Redis::open(config, &memory)?))
+        });
+        let storages = caches.with_storage("none", |_| Ok(Box::new(NoStorage::default())));
         #[cfg(feature = "sqlite")]
         let storages = storages.with_storage("sqlite", |config| {
             Ok(Box::new(Sqlite::open(&config.storage.path)?))

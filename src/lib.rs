@@ -55,6 +55,12 @@
 //!
 //! Once warm, no request allocates.
 //!
+//! # Several processes, one swarm
+//!
+//! The cache driver `redis` (a feature; `server/redis`) lets the shards of the memory cache keep what
+//! they accept. A *writer* thread appends it to a stream, a *reader* thread follows what other
+//! processes append, and a *saver* writes copies for those that start: [`cache::replication`].
+//!
 //! # What an announce means
 //!
 //! [`account::Books`] follow the journal; the [`account::ledger`] turns records into sums and states.

@@ -1,10 +1,10 @@
 #!/bin/sh
-# Runs all tests. Installs the BitTorrent clients and the database servers that some of them need,
-# where they are missing (Debian packages; needs root).
+# Runs all tests. Installs the BitTorrent clients and the servers that some of them need, where they
+# are missing (Debian packages; needs root).
 set -eu
 cd "$(dirname "$0")/.."
 
-PACKAGES="aria2 curl iproute2 mariadb-server openssl postgresql python3-libtorrent
+PACKAGES="aria2 curl iproute2 mariadb-server openssl postgresql python3-libtorrent redis-server
     transmission-cli transmission-daemon"
 
 missing=
@@ -23,4 +23,4 @@ if [ "$(id -u)" = 0 ]; then
     export CHIHAYA_REQUIRE_CLIENTS=1
 fi
 export CHIHAYA_REQUIRE_SERVERS=1
-exec cargo test --features mysql-tls,postgres-tls "$@"
+exec cargo test --features mysql-tls,postgres-tls,redis-tls "$@"

@@ -3,13 +3,14 @@
 use super::batch::{Answer, Batch, OpenAnswer, Query};
 use super::hash::hash_bytes;
 use super::mark::Ages;
+use super::replication::{Follower, log_of};
 use super::shard::{Limits, Shard};
 use super::snapshot::{self, SnapshotError};
 use super::{Cache, CacheError, Driver, Totals};
 use crate::model::{Counts, InfoHash, Seconds};
 use foldhash::fast::FixedState;
 use std::io::{Read, Write};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Shards for each worker: enough that two workers seldom want the same one, few enough that the
@@ -37,9 +38,40 @@ pub struct MemorySettings {
     pub seed: u64,
 }
 
-/// The driver of the memory cache.
+/// The driver of the memory cache. A copy is another way to the same swarms.
+#[derive(Clone)]
 pub struct Memory {
     shared: Arc<Shared>,
+}
+
+/// What a memory cache does for processes that share its swarms.
+pub struct Sharing {
+    /// Logs by which others are told; 1 to [`super::replication::MOST_LOGS`].
+    pub logs: usize,
+    /// Called by a worker when there is something for this log again. It must not block.
+    pub wake: Box<dyn Fn(usize) + Send + Sync>,
+}
+
+/// The logs that others are told by.
+struct Logs {
+    /// One bit a log: somebody is going to look at it.
+    awake: AtomicU64,
+    wake: Box<dyn Fn(usize) + Send + Sync>,
+}
+
+impl Logs {
+    /// Wakes who looks after these logs, one bit each.
+    fn wake(&self, touched: u64) {
+        // Most of the time it is awake, and this is all it costs.
+        if touched & !self.awake.load(Ordering::Acquire) == 0 {
+            return;
+        }
+        let mut asleep = touched & !self.awake.fetch_or(touched, Ordering::AcqRel);
+        while asleep != 0 {
+            (self.wake)(asleep.trailing_zeros() as usize);
+            asleep &= asleep - 1;
+        }
+    }
 }
 
 pub(super) struct Shared {
@@ -47,6 +79,8 @@ pub(super) struct Shared {
     pub(super) limits: Limits,
     pub(super) ages: Ages,
     pub(super) keeps_peer_ids: bool,
+    peer_lifetime_secs: u32,
+    logs: Option<Logs>,
     hasher: FixedState,
     /// The shard the next sweep goes on with.
     sweeping: AtomicUsize,
@@ -55,20 +89,84 @@ pub(super) struct Shared {
 impl Memory {
     /// An empty cache.
     pub fn new(settings: &MemorySettings) -> Memory {
+        Memory::with_logs(settings, 0, None)
+    }
+
+    /// An empty cache that keeps what its handles accept, for others: see [`Memory::drain`].
+    pub fn shared(settings: &MemorySettings, sharing: Sharing) -> Memory {
+        let logs = Logs {
+            awake: AtomicU64::new(0),
+            wake: sharing.wake,
+        };
+        Memory::with_logs(settings, sharing.logs, Some(logs))
+    }
+
+    fn with_logs(settings: &MemorySettings, count: usize, logs: Option<Logs>) -> Memory {
         let hasher = FixedState::with_seed(settings.seed);
         let ages = Ages::new(settings.peer_lifetime_secs);
         let shards = (settings.workers * SHARDS_PER_WORKER).next_power_of_two();
-        let shard = || Mutex::new(Shard::new(settings, ages, &hasher));
+        let shard = || Mutex::new(Shard::new(settings, ages, &hasher, count));
         Memory {
             shared: Arc::new(Shared {
                 shards: (0..shards).map(|_| shard()).collect(),
                 limits: Limits::new(settings.max_torrents, settings.max_peers),
                 ages,
                 keeps_peer_ids: settings.peer_ids,
+                peer_lifetime_secs: settings.peer_lifetime_secs,
+                logs,
                 hasher,
                 sweeping: AtomicUsize::new(0),
             }),
         }
+    }
+
+    fn handle(&self, seed: u64, tells: bool) -> Handle {
+        Handle {
+            shared: Arc::clone(&self.shared),
+            dice: fastrand::Rng::with_seed(seed),
+            turns: Vec::new(),
+            tells,
+        }
+    }
+
+    /// Shows what has been accepted for a log since the last time, in an order in which it took
+    /// effect; returns how many announces found no room. `spare` is a buffer that comes and goes.
+    pub fn drain(&self, log: usize, spare: &mut Vec<u8>, show: &mut dyn FnMut(&[u8])) -> u64 {
+        if let Some(logs) = &self.shared.logs {
+            // Before the first look: what comes after it wakes again.
+            logs.awake.fetch_and(!(1 << log), Ordering::AcqRel);
+        }
+        let mut missed = 0;
+        for shard in 0..self.shared.shards.len() {
+            spare.clear();
+            missed += self.shared.lock(shard).tap.empty(log, spare);
+            if !spare.is_empty() {
+                show(spare);
+            }
+        }
+        missed
+    }
+
+    /// Follows a log of others, as the producer of that number.
+    pub fn follow(&self, producer: u64) -> Follower {
+        Follower::new(
+            producer,
+            self.shared.peer_lifetime_secs,
+            self.handle(producer, false),
+            self.shared.hasher.clone(),
+        )
+    }
+
+    /// As [`Driver::save`], but only the torrents of one of so many logs.
+    pub fn save_log(
+        &self,
+        (log, logs): (usize, usize),
+        to: &mut dyn Write,
+        now: Seconds,
+        wall_secs: u64,
+    ) -> Result<(), SnapshotError> {
+        let wanted = |info_hash: &InfoHash| log_of(info_hash, logs) == log;
+        snapshot::save(&self.shared, to, &wanted, now, wall_secs)
     }
 }
 
@@ -92,12 +190,7 @@ impl Shared {
 
 impl Driver for Memory {
     fn open(&self, seed: u64) -> Result<Box<dyn Cache>, CacheError> {
-        let shared = Arc::clone(&self.shared);
-        Ok(Box::new(Handle {
-            shared,
-            dice: fastrand::Rng::with_seed(seed),
-            turns: Vec::new(),
-        }))
+        Ok(Box::new(self.handle(seed, true)))
     }
 
     fn sweep(&self, now: Seconds, most: usize) -> usize {
@@ -156,7 +249,7 @@ impl Driver for Memory {
     }
 
     fn save(&self, to: &mut dyn Write, now: Seconds, wall_secs: u64) -> Result<(), SnapshotError> {
-        snapshot::save(&self.shared, to, now, wall_secs)
+        snapshot::save(&self.shared, to, &|_| true, now, wall_secs)
     }
 
     fn restore(
@@ -169,11 +262,13 @@ impl Driver for Memory {
     }
 }
 
-/// One worker's handle.
-struct Handle {
+/// One worker's handle, or a follower's.
+pub(super) struct Handle {
     shared: Arc<Shared>,
     dice: fastrand::Rng,
     turns: Vec<Turn>,
+    /// Whether others are told what it accepts.
+    tells: bool,
 }
 
 /// A query's turn: those of one shard are taken together.
@@ -214,7 +309,10 @@ impl Cache for Handle {
             shared,
             dice,
             turns,
+            tells,
         } = self;
+        let logs = shared.logs.as_ref().filter(|_| *tells);
+        let mut touched = 0;
         let Batch {
             queries,
             answers,
@@ -239,10 +337,18 @@ impl Cache for Handle {
                     Query::Announce(announce) => {
                         let open = OpenAnswer::new(arena, peer_ids, announce.peer_ids);
                         let torrent = (turn.hash, turn.torrent);
-                        shard.announce(torrent, announce, now, &shared.limits, dice, open)
+                        let answer =
+                            shard.announce(torrent, announce, now, &shared.limits, dice, open);
+                        if logs.is_some() && !answer.refused {
+                            touched |= 1 << shard.tap.take(announce);
+                        }
+                        answer
                     }
                 };
             }
+        }
+        if let Some(logs) = logs {
+            logs.wake(touched);
         }
         Ok(())
     }

@@ -16,6 +16,7 @@ mod memory_model_tests;
 mod memory_sweep_tests;
 pub(crate) mod pages;
 mod pick;
+pub mod replication;
 mod shard;
 mod snapshot;
 mod sweep;
@@ -26,7 +27,7 @@ mod testing;
 mod twin;
 
 pub use batch::{Announce, Answer, Batch, Families, HEAD_ROOM, Query};
-pub use memory::{Memory, MemorySettings};
+pub use memory::{Memory, MemorySettings, Sharing};
 pub use snapshot::SnapshotError;
 
 use crate::model::{Counts, InfoHash, Seconds};
@@ -58,6 +59,9 @@ pub trait Driver: Send + Sync {
         now: Seconds,
         wall_secs: u64,
     ) -> Result<(), SnapshotError>;
+
+    /// Tells names and values of what else whoever watches the tracker should know of it.
+    fn gauges(&self, _tell: &mut dyn FnMut(&'static str, u64)) {}
 }
 
 /// One worker's way to the swarms.

@@ -7,6 +7,7 @@ use super::mark::Ages;
 use super::member::{self, NoRoom, RestoredPeer};
 use super::pages::Pages;
 use super::pick::Asker;
+use super::replication::Tap;
 use super::sweep::Cursor;
 use super::table::{Place, Tables};
 use super::{MemorySettings, Totals};
@@ -83,10 +84,17 @@ pub(super) struct Shard {
     pub(super) counts_lifetime_secs: u32,
     pub(super) hasher: FixedState,
     pub(super) cursor: Cursor,
+    /// What others are to be told, where there are others.
+    pub(super) tap: Tap,
 }
 
 impl Shard {
-    pub(super) fn new(settings: &MemorySettings, ages: Ages, hasher: &FixedState) -> Shard {
+    pub(super) fn new(
+        settings: &MemorySettings,
+        ages: Ages,
+        hasher: &FixedState,
+        logs: usize,
+    ) -> Shard {
         Shard {
             torrents: Pages::default(),
             places: HashTable::new(),
@@ -96,6 +104,7 @@ impl Shard {
             counts_lifetime_secs: settings.counts_lifetime_secs,
             hasher: hasher.clone(),
             cursor: Cursor::default(),
+            tap: Tap::new(logs, settings.peer_ids),
         }
     }
 

@@ -69,6 +69,7 @@ impl From<std::io::Error> for SnapshotError {
 pub(super) fn save(
     shared: &Shared,
     to: &mut dyn Write,
+    wanted: &dyn Fn(&InfoHash) -> bool,
     now: Seconds,
     wall_secs: u64,
 ) -> Result<(), SnapshotError> {
@@ -83,12 +84,15 @@ pub(super) fn save(
         let mut from = 0;
         loop {
             chunk.clear();
-            let torrents = copy_torrents(&mut shared.lock(shard), from, now, &mut chunk);
+            let torrents = copy_torrents(&mut shared.lock(shard), from, wanted, now, &mut chunk);
             if torrents == 0 {
                 break;
             }
             from += torrents;
-            write_chunk(to, &chunk)?;
+            // An empty one would be the end.
+            if !chunk.is_empty() {
+                write_chunk(to, &chunk)?;
+            }
         }
     }
     write_chunk(to, &[])
@@ -110,7 +114,14 @@ fn chunk_crc(length: u32, chunk: &[u8]) -> u32 {
     crc.finalize()
 }
 
-fn copy_torrents(shard: &mut Shard, from: usize, now: Seconds, chunk: &mut Vec<u8>) -> usize {
+/// Copies the torrents that are wanted; returns how many were looked at.
+fn copy_torrents(
+    shard: &mut Shard,
+    from: usize,
+    wanted: &dyn Fn(&InfoHash) -> bool,
+    now: Seconds,
+    chunk: &mut Vec<u8>,
+) -> usize {
     let end = shard.torrents.len().min(from + TORRENTS_A_CHUNK);
     let moment = shard.ages().moment(now.0);
     for place in from..end {
@@ -118,6 +129,9 @@ fn copy_torrents(shard: &mut Shard, from: usize, now: Seconds, chunk: &mut Vec<u
             return place - from;
         }
         let mut torrent = *shard.torrents.get(place);
+        if !wanted(&torrent.info_hash) {
+            continue;
+        }
         let empty_secs = match torrent.is_empty() {
             true => now.0.wrapping_sub(torrent.v4.note()),
             false => 0,

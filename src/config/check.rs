@@ -1,7 +1,7 @@
 //! Ranges, and what does not fit together.
 
 use super::units::{DAY, HOUR};
-use super::{Bytes, Config, SESSIONS_PER_TORRENT_MOST, Span};
+use super::{Bytes, Config, Mode, SESSIONS_PER_TORRENT_MOST, Span};
 use serde::Serialize;
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
@@ -47,11 +47,45 @@ impl Config {
             cache.downloaded_lifetime,
             Span(0)..=most,
         );
+        self.check_redis(&mut check);
         self.check_private(&mut check);
         self.check_admin(&mut check);
         self.check_storage(&mut check);
         self.check_dialects(&mut check);
         check.0
+    }
+
+    fn check_redis(&self, check: &mut Check) {
+        let redis = &self.redis;
+        if redis.servers.is_empty() {
+            check.fault("redis.servers", "is empty");
+        }
+        for (place, url) in redis.servers.iter().enumerate() {
+            let known = ["redis://", "rediss://", "valkey://", "valkeys://"];
+            if !known.iter().any(|scheme| url.starts_with(scheme)) {
+                let message = "must begin with redis:// or rediss://";
+                check.fault(&format!("redis.servers[{place}]"), message);
+            }
+        }
+        // Braces decide about a key's place in a cluster.
+        if redis.key.is_empty() || redis.key.contains(['{', '}']) {
+            check.fault("redis.key", "must be some letters without braces");
+        }
+        check.range("redis.logs", redis.logs, 1..=64);
+        check.range(
+            "redis.backlog",
+            redis.backlog,
+            Bytes(1 << 20)..=Bytes(u32::MAX),
+        );
+        check.range(
+            "redis.copy_interval",
+            redis.copy_interval,
+            Span(1)..=Span(DAY),
+        );
+        if self.cache.driver == "redis" && self.tracker == Mode::Private {
+            let message = "redis is for public trackers: the journal of a private one is its own";
+            check.fault("cache.driver", message);
+        }
     }
 
     fn check_private(&self, check: &mut Check) {

@@ -46,6 +46,8 @@ pub struct Config {
     pub limits: Limits,
     /// Where swarms live.
     pub cache: Cache,
+    /// By what processes share their swarms; for the cache driver `redis`.
+    pub redis: Redis,
     /// What users may, and how their transfer is accounted; for a private tracker.
     pub accounts: Accounts,
     /// What is kept until the storage has it; for a private tracker.
@@ -222,6 +224,38 @@ impl Default for Cache {
             snapshot: None,
             snapshot_interval: Span(5 * MINUTE),
             downloaded_lifetime: Span(7 * DAY),
+        }
+    }
+}
+
+/// By what processes share their swarms.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Redis {
+    /// Servers, asked in turn until one answers; of a cluster some are enough. With a password:
+    /// `redis://user:password@host:6379`; encrypted: `rediss://`.
+    pub servers: Vec<String>,
+    /// What all keys begin with: processes share their swarms where it is the same.
+    pub key: String,
+    /// Logs by which they tell each other, the same number in every process: more than one only
+    /// where a cluster is to share the work.
+    pub logs: u16,
+    /// What a process keeps for the others while it cannot tell them.
+    pub backlog: Bytes,
+    /// How often one of the processes writes a copy of the swarms, from which a new one starts.
+    pub copy_interval: Span,
+    /// A file of the certificates that are trusted (PEM); null: those that browsers trust.
+    pub trusted: Option<PathBuf>,
+}
+
+impl Default for Redis {
+    fn default() -> Redis {
+        Redis {
+            servers: vec!["redis://127.0.0.1:6379".to_owned()],
+            key: "chihaya".to_owned(),
+            logs: 1,
+            backlog: Bytes(64 << 20),
+            copy_interval: Span(5 * MINUTE),
+            trusted: None,
         }
     }
 }

@@ -87,6 +87,20 @@ fn ranges_and_what_does_not_fit_together() {
             r#"{"announce": {"peer_lifetime": "5m"}}"#,
             r#"announce.peer_lifetime: "5m" is not between "31m" and "7d""#,
         ),
+        (r#"{"redis": {"servers": []}}"#, "redis.servers: is empty"),
+        (
+            r#"{"redis": {"servers": ["127.0.0.1:6379"]}}"#,
+            "redis.servers[0]: must begin with redis://",
+        ),
+        (r#"{"redis": {"key": "{a}"}}"#, "redis.key: must be"),
+        (
+            r#"{"redis": {"logs": 0}}"#,
+            "redis.logs: 0 is not between 1 and 64",
+        ),
+        (
+            r#"{"tracker": "private", "cache": {"driver": "redis"}}"#,
+            "cache.driver: redis is for public trackers",
+        ),
         (
             r#"{"admin": {"listen": ["[::1]:80", "[::1]:80"]}}"#,
             "admin.listen[1]: the address is listed twice",

@@ -8,6 +8,8 @@ mod connection;
 mod crossing;
 mod files;
 mod private;
+#[cfg(feature = "redis")]
+mod redis;
 mod tcp;
 mod timer;
 mod turn;
@@ -16,6 +18,8 @@ mod worker;
 
 pub use bind::Protocol;
 pub use private::{Answers, Authority, LISTED_MOST, PushError, Pushed, Stored};
+#[cfg(feature = "redis")]
+pub(crate) use redis::Redis;
 
 use crate::cache::{CacheError, Driver};
 use crate::config::Config;

@@ -1,0 +1,150 @@
+//! How the driver fares: counters, and the changes of state that the log tells of once.
+
+use log::{error, info};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+/// Upper bounds of the delays that are counted, in milliseconds.
+const LAGS_MS: [u64; 8] = [5, 10, 20, 50, 100, 200, 500, 1000];
+/// Their names, and one for what took longer.
+const LAG_NAMES: [&str; 9] = [
+    "redis_lag_5ms",
+    "redis_lag_10ms",
+    "redis_lag_20ms",
+    "redis_lag_50ms",
+    "redis_lag_100ms",
+    "redis_lag_200ms",
+    "redis_lag_500ms",
+    "redis_lag_1s",
+    "redis_lag_longer",
+];
+
+/// What is counted.
+#[derive(Default)]
+pub(super) struct State {
+    /// Writers and readers that cannot do their work.
+    pub(super) failing: AtomicU64,
+    /// Readers that have not come to the end of their log yet.
+    pub(super) cold: AtomicU64,
+    /// Own announces that are in the log.
+    pub(super) appended: AtomicU64,
+    /// Announces of others that took effect here.
+    pub(super) applied: AtomicU64,
+    /// Own announces that took effect again: others of the same peer stood before them.
+    pub(super) overtaken: AtomicU64,
+    /// Entries of another version, or torn.
+    pub(super) unreadable: AtomicU64,
+    missed: AtomicU64,
+    lag_ms: AtomicU64,
+    /// Own entries by the time from their first announce until they came by in the log.
+    lags: [AtomicU64; 9],
+}
+
+impl State {
+    /// Announces that found no room before the writer could take them.
+    pub(super) fn miss(&self, count: u64) {
+        self.missed.fetch_add(count, Ordering::Relaxed);
+    }
+
+    pub(super) fn missed(&self) -> u64 {
+        self.missed.load(Ordering::Relaxed)
+    }
+
+    /// An own entry has come by after so long.
+    pub(super) fn came_by(&self, lag_ms: u64) {
+        self.lag_ms.store(lag_ms, Ordering::Relaxed);
+        let place = LAGS_MS.partition_point(|bound| *bound < lag_ms);
+        self.lags[place].fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// What there is to say at the end.
+    pub(super) fn summary(&self) -> String {
+        let counts = self
+            .lags
+            .each_ref()
+            .map(|count| count.load(Ordering::Relaxed));
+        let all: u64 = counts.iter().sum();
+        let mut within = 0;
+        let place = counts.iter().position(|count| {
+            within += count;
+            within * 100 >= all * 99
+        });
+        let bound = place.and_then(|place| LAGS_MS.get(place));
+        let bound = bound.map_or("longer than a second".to_owned(), |ms| {
+            format!("within {ms} ms")
+        });
+        let [appended, applied] =
+            [&self.appended, &self.applied].map(|count| count.load(Ordering::Relaxed));
+        format!(
+            "{appended} announces told, {applied} of others heard; 99 of 100 entries came by {bound}"
+        )
+    }
+
+    pub(super) fn gauges(&self, tell: &mut dyn FnMut(&'static str, u64)) {
+        for (name, value) in [
+            ("redis_failing", &self.failing),
+            ("redis_cold", &self.cold),
+            ("redis_appended_announces", &self.appended),
+            ("redis_applied_announces", &self.applied),
+            ("redis_overtaken_announces", &self.overtaken),
+            ("redis_unreadable_entries", &self.unreadable),
+            ("redis_lag_ms", &self.lag_ms),
+        ] {
+            tell(name, value.load(Ordering::Relaxed));
+        }
+        for (name, count) in LAG_NAMES.iter().zip(&self.lags) {
+            tell(name, count.load(Ordering::Relaxed));
+        }
+    }
+}
+
+/// One thing that works or does not, and is told of when that changes.
+pub(super) struct Told<'s> {
+    what: String,
+    follows: &'static str,
+    state: &'s State,
+    failing: Option<(Instant, String)>,
+}
+
+impl<'s> Told<'s> {
+    /// `what` works at first; if it does not, this `follows`.
+    pub(super) fn new(what: String, follows: &'static str, state: &'s State) -> Told<'s> {
+        Told {
+            what,
+            follows,
+            state,
+            failing: None,
+        }
+    }
+
+    /// It does not work; told once, or when it is for another reason.
+    pub(super) fn fails(&mut self, error: &str) {
+        let Told {
+            what,
+            follows,
+            state,
+            failing,
+        } = self;
+        match failing {
+            Some((_, known)) if known == error => {}
+            Some((_, known)) => {
+                info!("cache: redis: {what}: now {error}");
+                error.clone_into(known);
+            }
+            None => {
+                error!("cache: redis: cannot {what}: {error}; {follows}");
+                state.failing.fetch_add(1, Ordering::Relaxed);
+                *failing = Some((Instant::now(), error.to_owned()));
+            }
+        }
+    }
+
+    /// It works; `more` is said if it did not.
+    pub(super) fn works(&mut self, more: impl FnOnce() -> String) {
+        if let Some((since, _)) = self.failing.take() {
+            self.state.failing.fetch_sub(1, Ordering::Relaxed);
+            let (what, secs) = (&self.what, since.elapsed().as_secs());
+            info!("cache: redis: can {what} again after {secs} s{}", more());
+        }
+    }
+}

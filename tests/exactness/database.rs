@@ -115,6 +115,8 @@ pub use server::OfServer;
 mod server {
     use super::{Database, Session};
     use crate::servers::{Kind, PASSWORD, Server, Shell};
+    use chihaya::Drivers;
+    use chihaya::config::Config;
     use serde_json::{Value, json};
 
     /// The name of the database.
@@ -140,6 +142,10 @@ mod server {
 
         fn prepare(&self) {
             self.0.create(NAME);
+            let settings = json!({"storage": self.settings()}).to_string();
+            let config = Config::from_json(&settings).expect("settings");
+            let storage = Drivers::builtin().open_storage(&config);
+            drop(storage.expect("the tables are made"));
         }
 
         fn kill(&mut self) -> bool {

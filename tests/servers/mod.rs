@@ -136,7 +136,7 @@ impl Server {
 
     /// Stops its processes where they are: it accepts connections, and is silent.
     pub fn freeze(&self) {
-        self.process.as_ref().expect("it runs").signal("-STOP");
+        self.process.as_ref().expect("it runs").stop_all();
     }
 
     pub fn thaw(&self) {

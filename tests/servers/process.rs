@@ -7,6 +7,7 @@ use std::os::unix::fs::{MetadataExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
 /// Starts the server and waits: for a word, to see it end; for the end of all words, when this
 /// program is gone, to end it and remove what it leaves.
@@ -107,6 +108,17 @@ impl Process {
         let _ = kill.stderr(Stdio::null()).status().expect("kill runs");
     }
 
+    /// Stops it and all its children; returns when no thread of theirs does anything.
+    pub fn stop_all(&self) {
+        self.signal("-STOP");
+        let deadline = Instant::now() + Duration::from_secs(10);
+        let all = || children(self.id).into_iter().chain([self.id]);
+        while !all().all(is_stopped) {
+            assert!(Instant::now() < deadline, "it does not stop");
+            std::thread::yield_now();
+        }
+    }
+
     /// Kills it and all its children; returns when it is gone.
     pub fn kill(mut self) {
         // While it is stopped, no new ones come.
@@ -123,6 +135,18 @@ impl Drop for Process {
         drop(self.keeper.stdin.take());
         let _ = self.keeper.wait();
     }
+}
+
+/// Whether all threads of a process are stopped, or gone.
+fn is_stopped(id: u32) -> bool {
+    let threads = fs::read_dir(format!("/proc/{id}/task"))
+        .into_iter()
+        .flatten();
+    threads.flatten().all(|thread| {
+        let stat = fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
+        let state = stat.rsplit_once(") ").map(|(_, rest)| &rest[..1]);
+        state.is_none_or(|state| ["T", "Z", "X"].contains(&state))
+    })
 }
 
 fn children(parent: u32) -> Vec<u32> {

@@ -23,10 +23,11 @@
 //! shard. The *timer* sweeps expired peers in slices and writes the snapshot. The *main* thread
 //! waits for a signal.
 //!
-//! A private tracker has two more. The *ledger* follows the journal to which the workers append,
+//! A private tracker has three more. The *ledger* follows the journal to which the workers append,
 //! syncs it, and keeps the books. The *storage* thread owns the web application's data store: it
-//! commits batches, loads the directory, and looks up what is unknown. It may block, and nobody
-//! waits for it.
+//! commits batches, loads the directory, writes what is pushed into it, and looks up what is unknown.
+//! It may block, and nobody waits for it. The *authority* makes what is pushed: it publishes the
+//! directory that the workers go by, and knows when all of them do.
 //!
 //! The *admin* thread serves the management API, where a token is configured, from a poll of its own:
 //! what it is told goes to [`server::Authority`], and what it is asked is answered from snapshots and
@@ -77,6 +78,27 @@
 //!
 //! let config = Config::from_json(r#"{"network": {"udp": []}}"#).expect("a good configuration");
 //! chihaya::run(&config, &Drivers::builtin()).expect("the addresses are free");
+//! ```
+//!
+//! A program that runs a private tracker pushes to its directory by way of [`Server::authority`]:
+//!
+//! ```no_run
+//! use chihaya::model::Passkey;
+//! use chihaya::storage::{Edit, UserEdit, UserName};
+//! use chihaya::{Drivers, Server, config::Config};
+//!
+//! let config = Config::from_json(r#"{"tracker": "private"}"#).expect("a good configuration");
+//! let server = Server::start(&config, &Drivers::builtin()).expect("it starts");
+//! let authority = server.authority().expect("a private tracker");
+//! let passkey = Passkey::new(b"0123456789abcdef0123456789abcdef").expect("not too long");
+//! let ban = UserEdit {
+//!     enabled: Some(false),
+//!     ..UserEdit::of(UserName::Passkey(passkey))
+//! };
+//! authority.push(vec![Edit::User(ban)], |answers| {
+//!     // No worker serves the user any more, and the peers have left the swarms.
+//!     println!("{answers:?}");
+//! });
 //! ```
 
 #![warn(missing_docs)]

@@ -4,27 +4,12 @@ use super::lists::Lines;
 use super::output::{Failure, complain};
 use super::progress::{Progress, Unit};
 use super::session::Session;
-use serde::Deserialize;
 use std::fs::File;
 use std::io::{Read, Write};
 use std::path::Path;
 
-/// What is told of lines that could not be done.
-#[derive(Deserialize)]
-struct Told {
-    lines: u64,
-    done: u64,
-    created: u64,
-    held: u64,
-    failed: u64,
-    faults: Vec<Fault>,
-}
-
-#[derive(Deserialize)]
-struct Fault {
-    line: u64,
-    error: String,
-}
+/// What the lines amount to, as it is told.
+const SUMS: [&str; 5] = ["lines", "done", "created", "held", "failed"];
 
 /// Lines that are read while somebody watches.
 struct Watched<'w> {
@@ -67,29 +52,24 @@ pub fn sync(session: &mut Session<'_>, file: Option<&Path>) -> Result<(), Failur
     if let Some(fields) = told.as_object_mut() {
         fields.remove("error");
     }
-    let Ok(sums) = Told::deserialize(&told) else {
+    let sum = |name: &str| told[name].as_u64();
+    let (Some(all), Some(failed)) = (sum("lines"), sum("failed")) else {
         return Err(Failure::failed("the tracker's answer is no sum".to_owned()));
     };
-    for fault in &sums.faults {
-        let message = format!("line {}: {}", fault.line, fault.error);
+    for fault in told["faults"].as_array().into_iter().flatten() {
+        let error = fault["error"].as_str().unwrap_or_default();
+        let message = format!("line {}: {error}", fault["line"]);
         complain(session.streams.err, &message);
     }
     let mut lines = Lines::default();
-    for (name, value) in [
-        ("lines", sums.lines),
-        ("done", sums.done),
-        ("created", sums.created),
-        ("held", sums.held),
-        ("failed", sums.failed),
-    ] {
-        lines.line(name, &value);
+    for name in SUMS {
+        lines.line(name, &sum(name).unwrap_or_default());
     }
     session.say(&lines.text(), &told)?;
-    match sums.failed {
+    match failed {
         0 => Ok(()),
         failed => Err(Failure::failed(format!(
-            "{failed} of {} lines could not be done",
-            sums.lines
+            "{failed} of {all} lines could not be done"
         ))),
     }
 }

@@ -76,9 +76,8 @@ impl Config {
             HIDDEN.clone_into(&mut secret.0);
         }
         shown.admin.dialects.hide();
-        if let Some(url) = &mut shown.storage.url {
-            hide_password(url);
-        }
+        let urls = shown.storage.url.iter_mut();
+        urls.chain(&mut shown.redis.servers).for_each(hide_password);
         shown
     }
 }

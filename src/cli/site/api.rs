@@ -7,7 +7,9 @@ use crate::cli::output::Failure;
 use chihaya::config::{Admin, Scope};
 use chihaya::model::{TorrentId, UserId};
 use chihaya::storage::{Edit, Listing, TokenKey, TorrentName, UserName};
-use chihaya::tracker::api::{Listed, ShownOptions, encode, list_name};
+use chihaya::tracker::api::{
+    Listed, ListedTorrent, ListedUser, ShownClient, ShownOptions, ShownToken, encode, list_name,
+};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -117,10 +119,25 @@ impl Api {
     fn page(&mut self, listing: &Listing, query: &str) -> Result<Vec<Seen>, Failure> {
         let name = list_name(listing);
         let answer = self.ask(&format!("/{name}?{query}"))?;
-        let mut page: Value = self.good(&answer)?;
-        let entries: Vec<Told> = serde_json::from_value(page[name].take())
-            .map_err(|error| self.broken(&Error::new(ErrorKind::InvalidData, error)))?;
-        Ok(entries.into_iter().map(Seen::from).collect())
+        let Page {
+            users,
+            torrents,
+            clients,
+            tokens,
+        } = self.good(&answer)?;
+        let listed: Option<Vec<Listed>> = match name {
+            "users" => users.map(|users| users.into_iter().map(Listed::User).collect()),
+            "torrents" => torrents.map(|all| all.into_iter().map(Listed::Torrent).collect()),
+            "clients" => clients.map(|all| all.into_iter().map(Listed::Client).collect()),
+            _ => tokens.map(|tokens| tokens.into_iter().map(Listed::Token).collect()),
+        };
+        let no_list = || Error::new(ErrorKind::InvalidData, format!("no {name}"));
+        let listed = listed.ok_or_else(|| self.broken(&no_list()))?;
+        let seen = |listed| Seen {
+            listed,
+            passkey: None,
+        };
+        Ok(listed.into_iter().map(seen).collect())
     }
 
     /// The entry with a number, in a list of one.
@@ -154,27 +171,13 @@ struct Numbered {
     id: u64,
 }
 
-/// An entry of a list, by the fields it has.
+/// A part of a list: one of these.
 #[derive(Deserialize)]
-#[serde(untagged)]
-enum Told {
-    Torrent(chihaya::tracker::api::ListedTorrent),
-    User(chihaya::tracker::api::ListedUser),
-    Token(chihaya::tracker::api::ShownToken),
-    Client(chihaya::tracker::api::ShownClient),
-}
-
-impl From<Told> for Seen {
-    fn from(told: Told) -> Seen {
-        let listed = match told {
-            Told::Torrent(torrent) => Listed::Torrent(torrent),
-            Told::User(user) => Listed::User(user),
-            Told::Token(token) => Listed::Token(token),
-            Told::Client(client) => Listed::Client(client),
-        };
-        let passkey = None;
-        Seen { listed, passkey }
-    }
+struct Page {
+    users: Option<Vec<ListedUser>>,
+    torrents: Option<Vec<ListedTorrent>>,
+    clients: Option<Vec<ShownClient>>,
+    tokens: Option<Vec<ShownToken>>,
 }
 
 impl Site for Api {

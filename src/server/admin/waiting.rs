@@ -8,8 +8,9 @@ use crate::tracker::api::dialects::Order;
 use crate::tracker::api::{Answer, Batch, Faults, Framing, Question, Source, Tally, list, pushed};
 use std::time::Instant;
 
-/// Edits of one sync that are under way at once; more of its lines wait to be read.
-const SYNC_EDITS_MOST: usize = 16 * 1024;
+/// Edits of one sync that are under way at once; more of its lines wait to be read. More than wait to
+/// be written, so that a long sync is not held up by that.
+const SYNC_EDITS_MOST: usize = 24 * 1024;
 
 /// A request that is not answered yet.
 pub(super) enum Reply {

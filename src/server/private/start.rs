@@ -11,6 +11,7 @@ use crate::account::books::Books;
 use crate::account::checkpoint;
 use crate::account::journal::{Body, Journal};
 use crate::account::ledger::Rules;
+use crate::account::note;
 use crate::cache::Driver;
 use crate::config::{Config, Mode};
 use crate::drivers::Drivers;
@@ -78,46 +79,9 @@ impl Private {
         let journal = Journal::open(folder, config.journal.max.0.into(), name);
         let journal = Arc::new(journal.map_err(at_folder)?);
         let books = books(config, &journal)?;
-        let published = Published::new(Registry::new(random()?));
-        let sessions = Arc::new(Sessions::new(&SessionSettings {
-            workers,
-            sessions_per_torrent: config.accounts.sessions_per_torrent,
-            peer_lifetime_secs: config.announce.peer_lifetime.0,
-            min_interval_secs: config.announce.min_interval.0,
-            seed: u64::from_le_bytes(random()?),
-        }));
-        let mut held = Held::default();
-        let held_path = folder.join(HELD_FILE);
-        let file = HeldFile::open(held_path.clone(), &mut held, clock.now());
-        let file = file.map_err(|error| StartError::Journal {
-            path: held_path,
-            error,
-        })?;
-        if held.len() > 0 {
-            info!(
-                "journal: {} pushed changes wait for the storage",
-                held.len()
-            );
-        }
-        let pace = Pace::new(config);
-        let slack = config.announce.jitter.0;
-        let slack = slack.saturating_add(config.accounts.grace.0);
-        let pacing = Pacing::new(pace, slack, books.ledger().pace());
-        let ender = Ender {
-            sessions: Arc::clone(&sessions),
-            cache: cache
-                .open(u64::from_le_bytes(random()?))
-                .map_err(StartError::Cache)?,
-            journal: Arc::clone(&journal),
-        };
-        let authority = Arc::new(Authority::new(
-            Arc::clone(&published),
-            Arc::clone(&sessions),
-            held,
-            pace,
-            clock,
-        ));
-        let misses = Arc::new(Misses::new(random()?));
+        let shared = shared(config, workers, &journal)?;
+        let pace = books.ledger().pace();
+        let (authority, pushes) = authority(config, cache, clock, &shared, pace)?;
         let lookups = Arc::<Lookups>::default();
         let exchange = Arc::<Exchange>::default();
         let progress = Arc::<Progress>::default();
@@ -139,8 +103,8 @@ impl Private {
             clock,
             open,
             authority: Arc::clone(&authority),
-            published: Arc::clone(&published),
-            misses: Arc::clone(&misses),
+            published: Arc::clone(&shared.registry),
+            misses: Arc::clone(&shared.misses),
             lookups: Arc::clone(&lookups),
             exchange: Arc::clone(&exchange),
             progress: Arc::clone(&progress),
@@ -154,18 +118,12 @@ impl Private {
         let (first, loaded) = channel();
         let storage = spawn("storage", move || storage.run(&first))?;
         let ledger = spawn("ledger", move || ledger.run())?;
-        let pushes = authority::Work::new(Arc::clone(&authority), ender, pacing, file);
         let pushes = spawn("authority", move || pushes.run())?;
         exchange.set_threads(ledger.thread(), storage.thread());
         lookups.set_thread(storage.thread());
         authority.set_threads(pushes.thread(), storage.thread());
         let private = Private {
-            shared: PrivateShared {
-                registry: published,
-                sessions,
-                misses,
-                journal,
-            },
+            shared,
             authority,
             progress,
             lookups,
@@ -255,6 +213,59 @@ impl Private {
         }
         let _ = self.storage.join();
     }
+}
+
+/// What workers share.
+fn shared(
+    config: &Config,
+    workers: usize,
+    journal: &Arc<Journal>,
+) -> Result<PrivateShared, StartError> {
+    Ok(PrivateShared {
+        registry: Published::new(Registry::new(random()?)),
+        sessions: Arc::new(Sessions::new(&SessionSettings {
+            workers,
+            sessions_per_torrent: config.accounts.sessions_per_torrent,
+            peer_lifetime_secs: config.announce.peer_lifetime.0,
+            min_interval_secs: config.announce.min_interval.0,
+            seed: u64::from_le_bytes(random()?),
+        })),
+        misses: Arc::new(Misses::new(random()?)),
+        journal: Arc::clone(journal),
+    })
+}
+
+/// Who decides what the directory is, with what the last run has held, and its thread's work.
+fn authority(
+    config: &Config,
+    cache: &dyn Driver,
+    clock: Clock,
+    shared: &PrivateShared,
+    known_pace: Option<note::Pace>,
+) -> Result<(Arc<Authority>, authority::Work), StartError> {
+    let path = shared.journal.folder().join(HELD_FILE);
+    let mut held = Held::default();
+    let file = HeldFile::open(path.clone(), &mut held, clock.now());
+    let file = file.map_err(|error| StartError::Journal { path, error })?;
+    if held.len() > 0 {
+        let held = held.len();
+        info!("journal: {held} pushed changes wait for the storage");
+    }
+    let pace = Pace::new(config);
+    let slack = [config.announce.jitter, config.accounts.grace];
+    let slack = slack.iter().fold(0, |sum, span| span.0.saturating_add(sum));
+    let pacing = Pacing::new(pace, slack, known_pace);
+    let cache = cache.open(u64::from_le_bytes(random()?));
+    let ender = Ender {
+        sessions: Arc::clone(&shared.sessions),
+        cache: cache.map_err(StartError::Cache)?,
+        journal: Arc::clone(&shared.journal),
+    };
+    let (published, sessions) = (Arc::clone(&shared.registry), Arc::clone(&shared.sessions));
+    let authority = Authority::new(published, sessions, held, pace, clock);
+    let authority = Arc::new(authority);
+    let work = authority::Work::new(Arc::clone(&authority), ender, pacing, file);
+    Ok((authority, work))
 }
 
 fn seconds(seconds: u32) -> Duration {

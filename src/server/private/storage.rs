@@ -32,7 +32,7 @@ const TURN: Duration = Duration::from_millis(500);
 /// Unknown passkeys and torrents that are looked up at once.
 const LOOKUPS_A_TURN: usize = 256;
 /// Pushed edits that are written in one transaction at most: some tenths of a second of a slow disk.
-const PUSHES_A_TURN: usize = 4096;
+const PUSHES_A_TURN: usize = 1 << 14;
 /// How long after a failure it is tried again, at first and at most.
 const RETRY: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(30)];
 /// How often a directory that has changed is written to its file.

@@ -1,14 +1,9 @@
 //! What is pushed, written into the directory: all that can be in one transaction.
-//!
-//! Statements name all columns; what an edit does not say stays as it is (`coalesce`), so a
-//! statement is prepared once for all edits of its kind.
 
+use super::edit_rows::{edit_torrent, edit_user, torrent_of, user_of};
 use super::failure;
-use crate::model::{InfoHash, Passkey, TorrentId, UserId};
-use crate::storage::{
-    Client, Edit, EditError, OptionsEdit, Placed, StorageError, Token, TorrentEdit, TorrentName,
-    TorrentStatus, UserEdit, UserName,
-};
+use crate::model::{TorrentId, UserId};
+use crate::storage::{Client, Edit, EditError, OptionsEdit, Placed, StorageError, Token};
 use rusqlite::{
     Connection, ErrorCode, OptionalExtension, Params, Statement, Transaction, TransactionBehavior,
     params,
@@ -19,13 +14,32 @@ pub(super) fn edit(
     edits: &[Edit],
 ) -> Result<Vec<Result<Placed, EditError>>, StorageError> {
     let failed = failure("cannot edit the directory");
+    let is_large = edits.len() >= LARGE;
+    if is_large {
+        db.execute_batch(LARGE_CACHE).map_err(&failed)?;
+    }
+    let made = edit_all(db, edits);
+    if is_large {
+        db.execute_batch(SMALL_CACHE).map_err(&failed)?;
+    }
+    made.map_err(&failed)
+}
+
+/// Edits of which a page of the index of info-hashes is seldom needed for one alone.
+const LARGE: usize = 2048;
+/// 32 MiB while they are made, and what SQLite has by default when they are.
+const LARGE_CACHE: &str = "PRAGMA cache_size = -32768";
+const SMALL_CACHE: &str = "PRAGMA cache_size = -2000";
+
+fn edit_all(
+    db: &mut Connection,
+    edits: &[Edit],
+) -> rusqlite::Result<Vec<Result<Placed, EditError>>> {
     let mut refused = vec![None; edits.len()];
     loop {
-        let work = db
-            .transaction_with_behavior(TransactionBehavior::Immediate)
-            .map_err(&failed)?;
-        if let Some(placed) = all(&work, edits, &mut refused).map_err(&failed)? {
-            work.commit().map_err(&failed)?;
+        let work = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        if let Some(placed) = all(&work, edits, &mut refused)? {
+            work.commit()?;
             return Ok(placed);
         }
         // A trigger of the web application's has rolled back all of it: once more without the edit
@@ -51,7 +65,7 @@ fn all(
         }
         match one(&mut statements, edit) {
             Ok(done) => placed.push(done),
-            Err(err) if err.sqlite_error_code() == Some(ErrorCode::ConstraintViolation) => {
+            Err(err) if is_violation(&err) => {
                 *refused = Some(UNWANTED);
                 if work.is_autocommit() {
                     return Ok(None);
@@ -64,7 +78,11 @@ fn all(
     Ok(Some(placed))
 }
 
-type Done = rusqlite::Result<Result<Placed, EditError>>;
+pub(super) fn is_violation(err: &rusqlite::Error) -> bool {
+    err.sqlite_error_code() == Some(ErrorCode::ConstraintViolation)
+}
+
+pub(super) type Done = rusqlite::Result<Result<Placed, EditError>>;
 
 fn one(db: &mut Statements<'_>, edit: &Edit) -> Done {
     if let Err(error) = edit.check() {
@@ -103,8 +121,8 @@ fn one(db: &mut Statements<'_>, edit: &Edit) -> Done {
 }
 
 /// Each statement prepared once.
-struct Statements<'w> {
-    work: &'w Connection,
+pub(super) struct Statements<'w> {
+    pub(super) work: &'w Connection,
     prepared: Vec<(&'static str, Statement<'w>)>,
 }
 
@@ -127,17 +145,25 @@ impl<'w> Statements<'w> {
         Ok(&mut self.prepared[place].1)
     }
 
-    fn run(&mut self, sql: &'static str, params: impl Params) -> rusqlite::Result<usize> {
+    pub(super) fn run(
+        &mut self,
+        sql: &'static str,
+        params: impl Params,
+    ) -> rusqlite::Result<usize> {
         self.get(sql)?.execute(params)
     }
 
-    fn number(&mut self, sql: &'static str, params: impl Params) -> rusqlite::Result<Option<i64>> {
+    pub(super) fn number(
+        &mut self,
+        sql: &'static str,
+        params: impl Params,
+    ) -> rusqlite::Result<Option<i64>> {
         let found = self.get(sql)?.query_row(params, |row| row.get(0));
         found.optional()
     }
 }
 
-fn placed(id: i64, created: bool) -> Placed {
+pub(super) fn placed(id: i64, created: bool) -> Placed {
     Placed {
         id: u64::try_from(id).ok(),
         created,
@@ -154,188 +180,6 @@ fn found(rows: usize) -> Result<Placed, EditError> {
         0 => Err(EditError::NotFound),
         _ => Ok(DONE),
     }
-}
-
-/// The number of the user that is there.
-fn user_of(db: &mut Statements<'_>, name: &UserName) -> rusqlite::Result<Option<i64>> {
-    match name {
-        UserName::Id(UserId(id)) => {
-            let sql = "SELECT id FROM tracker_users WHERE id = ?1";
-            db.number(sql, [id.cast_signed()])
-        }
-        UserName::Passkey(passkey) => holder_of_passkey(db, passkey),
-    }
-}
-
-fn holder_of_passkey(db: &mut Statements<'_>, passkey: &Passkey) -> rusqlite::Result<Option<i64>> {
-    let sql = "SELECT id FROM tracker_users WHERE passkey = CAST(?1 AS TEXT)";
-    db.number(sql, [passkey.as_bytes()])
-}
-
-fn edit_user(db: &mut Statements<'_>, edit: &UserEdit) -> Done {
-    let said_id = edit.said_id().map(|id| id.0.cast_signed());
-    let Some(id) = user_of(db, &edit.who)? else {
-        return match edit.create {
-            true => add_user(db, edit, said_id),
-            false => Ok(Err(EditError::NotFound)),
-        };
-    };
-    if said_id.is_some_and(|said| said != id) {
-        return Ok(Err(EditError::Conflict("another user has this passkey")));
-    }
-    if let Some(passkey) = &edit.passkey
-        && holder_of_passkey(db, passkey)?.is_some_and(|holder| holder != id)
-    {
-        return Ok(Err(EditError::Conflict("another user has this passkey")));
-    }
-    let sql = "UPDATE tracker_users SET passkey = coalesce(CAST(?2 AS TEXT), passkey), \
-        name = coalesce(?3, name), enabled = coalesce(?4, enabled), \
-        can_leech = coalesce(?5, can_leech), hide_ip = coalesce(?6, hide_ip), \
-        slots = CASE WHEN ?7 THEN ?8 ELSE slots END, up_percent = coalesce(?9, up_percent), \
-        down_percent = coalesce(?10, down_percent) WHERE id = ?1";
-    db.run(
-        sql,
-        params![
-            id,
-            edit.passkey.as_ref().map(Passkey::as_bytes),
-            edit.name,
-            edit.enabled,
-            edit.can_leech,
-            edit.hide_ip,
-            edit.slots.is_some(),
-            edit.slots.flatten(),
-            edit.up_percent,
-            edit.down_percent,
-        ],
-    )?;
-    Ok(Ok(placed(id, false)))
-}
-
-fn add_user(db: &mut Statements<'_>, edit: &UserEdit, id: Option<i64>) -> Done {
-    let Some(passkey) = edit.said_passkey() else {
-        return Ok(Err(EditError::Invalid("a new user needs a passkey")));
-    };
-    if holder_of_passkey(db, &passkey)?.is_some() {
-        return Ok(Err(EditError::Conflict("another user has this passkey")));
-    }
-    let by_id = UserName::Id(UserId(id.unwrap_or_default().cast_unsigned()));
-    if id.is_some() && user_of(db, &by_id)?.is_some() {
-        return Ok(Err(EditError::Conflict("another user has this number")));
-    }
-    let sql = "INSERT INTO tracker_users (id, passkey, name, enabled, can_leech, hide_ip, slots, \
-        up_percent, down_percent) VALUES (?1, CAST(?2 AS TEXT), ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
-    db.run(
-        sql,
-        params![
-            id,
-            passkey.as_bytes(),
-            edit.name.as_deref().unwrap_or_default(),
-            edit.enabled.unwrap_or(true),
-            edit.can_leech.unwrap_or(true),
-            edit.hide_ip.unwrap_or(false),
-            edit.slots.flatten(),
-            edit.up_percent.unwrap_or(100),
-            edit.down_percent.unwrap_or(100),
-        ],
-    )?;
-    Ok(Ok(placed(db.work.last_insert_rowid(), true)))
-}
-
-/// The number of the torrent that is there.
-fn torrent_of(db: &mut Statements<'_>, name: &TorrentName) -> rusqlite::Result<Option<i64>> {
-    match name {
-        TorrentName::Id(TorrentId(id)) => {
-            let sql = "SELECT id FROM tracker_torrents WHERE id = ?1";
-            db.number(sql, [id.cast_signed()])
-        }
-        TorrentName::InfoHash(info_hash) => holder_of_hash(db, info_hash),
-    }
-}
-
-fn holder_of_hash(db: &mut Statements<'_>, info_hash: &InfoHash) -> rusqlite::Result<Option<i64>> {
-    let sql = "SELECT id FROM tracker_torrents WHERE info_hash = ?1";
-    db.number(sql, [&info_hash.0[..]])
-}
-
-/// As the tables have it: the status, and the reason of a deleted torrent.
-fn columns(status: &TorrentStatus) -> (i64, Option<&str>) {
-    match status {
-        TorrentStatus::Registered => (0, None),
-        TorrentStatus::Unapproved => (1, None),
-        TorrentStatus::Deleted(reason) => (2, Some(reason)),
-    }
-}
-
-fn edit_torrent(db: &mut Statements<'_>, edit: &TorrentEdit) -> Done {
-    let said_id = edit.said_id().map(|id| id.0.cast_signed());
-    let Some(id) = torrent_of(db, &edit.which)? else {
-        return match edit.create {
-            true => add_torrent(db, edit, said_id),
-            false => Ok(Err(EditError::NotFound)),
-        };
-    };
-    if said_id.is_some_and(|said| said != id) {
-        return Ok(Err(EditError::Conflict(
-            "another torrent has this info-hash",
-        )));
-    }
-    if let Some(info_hash) = &edit.info_hash
-        && holder_of_hash(db, info_hash)?.is_some_and(|holder| holder != id)
-    {
-        return Ok(Err(EditError::Conflict(
-            "another torrent has this info-hash",
-        )));
-    }
-    let status = edit.status.as_ref().map(columns);
-    let sql = "UPDATE tracker_torrents SET info_hash = coalesce(?2, info_hash), \
-        name = coalesce(?3, name), status = coalesce(?4, status), \
-        reason = CASE WHEN ?4 IS NULL THEN reason ELSE ?5 END, \
-        up_percent = coalesce(?6, up_percent), down_percent = coalesce(?7, down_percent) \
-        WHERE id = ?1";
-    db.run(
-        sql,
-        params![
-            id,
-            edit.info_hash.as_ref().map(|info_hash| &info_hash.0[..]),
-            edit.name,
-            status.map(|(status, _)| status),
-            status.and_then(|(_, reason)| reason),
-            edit.up_percent,
-            edit.down_percent,
-        ],
-    )?;
-    Ok(Ok(placed(id, false)))
-}
-
-fn add_torrent(db: &mut Statements<'_>, edit: &TorrentEdit, id: Option<i64>) -> Done {
-    let Some(info_hash) = edit.said_info_hash() else {
-        return Ok(Err(EditError::Invalid("a new torrent needs an info-hash")));
-    };
-    if holder_of_hash(db, &info_hash)?.is_some() {
-        return Ok(Err(EditError::Conflict(
-            "another torrent has this info-hash",
-        )));
-    }
-    let by_id = TorrentName::Id(TorrentId(id.unwrap_or_default().cast_unsigned()));
-    if id.is_some() && torrent_of(db, &by_id)?.is_some() {
-        return Ok(Err(EditError::Conflict("another torrent has this number")));
-    }
-    let status = edit.status.as_ref().map_or((0, None), columns);
-    let sql = "INSERT INTO tracker_torrents (id, info_hash, name, status, reason, up_percent, \
-        down_percent) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
-    db.run(
-        sql,
-        params![
-            id,
-            &info_hash.0[..],
-            edit.name.as_deref().unwrap_or_default(),
-            status.0,
-            status.1,
-            edit.up_percent.unwrap_or(100),
-            edit.down_percent.unwrap_or(100),
-        ],
-    )?;
-    Ok(Ok(placed(db.work.last_insert_rowid(), true)))
 }
 
 /// Prefixes are kept as text, as web applications write them; one that is there as a blob stays

@@ -8,6 +8,7 @@ mod commit;
 mod commit_tests;
 mod directory;
 mod edit;
+mod edit_rows;
 #[cfg(test)]
 mod edit_tests;
 mod load;

@@ -309,6 +309,9 @@ pub(super) fn line(text: &[u8]) -> Result<Edit, Fault> {
             body.edit(who)?
         }
         Line::UserGone(Object(gone)) => {
+            if gone.id.is_some() && gone.passkey.is_some() {
+                return Err("a user that is gone is named by id or passkey, not both".into());
+            }
             Edit::UserGone(user_name(gone.id, gone.passkey.as_deref())?)
         }
         Line::Client(Object(ClientLine { prefix, allow })) => Edit::Client(Client {

@@ -187,6 +187,8 @@ fn lines_need_what_the_document_says() {
             assert!(read(&less.into()).is_err(), "{thing} without {name}");
         }
     }
+    let both = json!({ "user_gone": { "id": 1, "passkey": "a" } });
+    assert!(line(both.to_string().as_bytes()).is_err());
     for thing in ["user", "user_gone"] {
         let line = |object: Value| line(json!({ thing: object }).to_string().as_bytes());
         assert!(line(json!({})).is_err());

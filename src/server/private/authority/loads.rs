@@ -2,6 +2,7 @@
 
 use super::held::Ticket;
 use super::making::with_number;
+use super::truth::{Loaded, Truth};
 use super::work::Written;
 use super::{Authority, Condition, lock};
 use crate::storage::{Change, Edit, EditError, Placed};
@@ -60,13 +61,17 @@ impl Authority {
 
     /// Some changes have been loaded, beginning at a mark.
     pub(in crate::server::private) fn loaded(&self, mark: u64, changes: Vec<Change>) {
+        let now = self.clock.now();
+        self.take(changes, |truth, changes| truth.load(mark, changes, now));
+    }
+
+    fn take(&self, changes: Vec<Change>, take: impl FnOnce(&mut Truth, Vec<Change>) -> Loaded) {
         if changes.is_empty() {
             return;
         }
-        let now = self.clock.now();
         let loaded = {
             let mut state = self.state();
-            let loaded = state.truth.load(mark, changes, now);
+            let loaded = take(&mut state.truth, changes);
             if loaded.changed {
                 self.publish(&mut state);
             }
@@ -150,7 +155,8 @@ impl Authority {
                 self.publish(&mut state);
             }
         }
-        self.loaded(u64::MAX, changes);
+        let now = self.clock.now();
+        self.take(changes, |truth, changes| truth.refused(changes, now));
         lock(&self.inbox).written.extend(written);
         self.wake_authority();
     }

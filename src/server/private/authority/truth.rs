@@ -62,16 +62,30 @@ impl Truth {
 
     /// A load of some changes has ended, which began at a mark.
     pub(super) fn load(&mut self, mark: u64, changes: Vec<Change>, now: Seconds) -> Loaded {
+        self.take(mark, changes, now, false)
+    }
+
+    /// The storage has refused edits, which are held no longer; so stands what they were about.
+    pub(super) fn refused(&mut self, changes: Vec<Change>, now: Seconds) -> Loaded {
+        self.take(u64::MAX, changes, now, true)
+    }
+
+    fn take(&mut self, mark: u64, changes: Vec<Change>, now: Seconds, refused: bool) -> Loaded {
         let before = self.registry.clone();
         let mut loaded = Loaded::default();
         let mut touched = Vec::new();
         let mut in_order = true;
         for change in changes {
             let object = Object::changed_by(&change);
-            self.stored.apply(change.clone());
+            let mut is_news = self.stored.apply(change.clone()) || refused;
             if self.loads_judge {
                 let settled = self.held.judge(&object, mark, &self.stored, now);
+                is_news |= !settled.is_empty();
                 loaded.settled.extend(settled);
+            }
+            // What comes back after it was pushed is none.
+            if !is_news {
+                continue;
             }
             in_order &= !displaces(&change, &self.registry);
             loaded.changed |= self.registry.apply(change);
@@ -81,6 +95,7 @@ impl Truth {
         // What belongs to one alone has gone from hand to hand: one after the other, then.
         if !in_order {
             self.make_all_again();
+            loaded.changed = true;
         }
         let touched = touched.iter();
         let leaving = touched.filter_map(|object| ended(object, &before, &self.registry));

@@ -4,6 +4,8 @@
 //! one wait tells that every worker goes by it, and what the storage must have waits there to be
 //! written in one transaction. The more comes, the more is gathered.
 
+mod keeping;
+
 use super::file::HeldFile;
 use super::held::{Object, Ticket};
 use super::leaving::{Ender, Gathered};
@@ -16,19 +18,18 @@ use crate::model::UnixTime;
 use crate::server::clock::wall_secs;
 use crate::storage::{Edit, EditError, Placed};
 use crate::tracker::registry::Edited;
-use log::{error, info, warn};
+use log::warn;
 use slab::Slab;
 use std::collections::{HashMap, VecDeque};
-use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 /// How long a push waits for the storage before it is answered without.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// Held edits beyond which a further one does not wait to be written: two transactions' worth. Whoever
-/// tells of a whole directory at once need not wait a second for each few thousand.
-const BACKLOG_WAITED_FOR: usize = 8192;
+/// Held edits beyond which a further one does not wait to be written: a transaction's worth. Whoever
+/// tells of a whole directory at once need not wait for each of many transactions.
+const BACKLOG_WAITED_FOR: usize = 1 << 14;
 /// How long the thread sleeps when nobody wakes it.
 const IDLE: Duration = Duration::from_millis(500);
 /// Looks at the workers before the thread sleeps between them, and how long it sleeps then: a tick
@@ -44,6 +45,7 @@ pub(super) struct Written {
     pub(super) settled: Option<Edit>,
 }
 
+/// What the thread works with.
 pub(in crate::server::private) struct Work {
     authority: Arc<Authority>,
     pushes: Slab<Push>,
@@ -338,72 +340,6 @@ impl Work {
                 false => std::thread::sleep(BETWEEN_LOOKS),
             }
         }
-    }
-
-    /// Answers those that wait no longer for the storage.
-    fn expire(&mut self) {
-        let now = Instant::now();
-        while let Some((deadline, number)) = self.deadlines.front().copied() {
-            if deadline > now {
-                break;
-            }
-            self.deadlines.pop_front();
-            if self.waiting.contains_key(&number) {
-                self.authority.state().storage.is_overdue = true;
-                self.expired.push(number);
-            }
-        }
-        if self.expired.is_empty() {
-            return;
-        }
-        let expired = std::mem::take(&mut self.expired).into_iter();
-        let expired = expired.filter_map(|number| Some((number, self.waiting.remove(&number)?)));
-        let expired: Vec<(u64, Waiting)> = expired.collect();
-        let held = self.hold(&expired);
-        for (number, waiting) in expired {
-            let answer = match waiting.position {
-                Some(_) if held => Ok(pushed(waiting.placed, Stored::Held)),
-                Some(_) => Err(PushError::Busy),
-                None => {
-                    self.authority.state().births.remove(&number);
-                    Err(PushError::Busy)
-                }
-            };
-            self.answer(&waiting, answer);
-        }
-    }
-
-    /// Puts what is held of these into the file; returns whether it is there.
-    fn hold(&mut self, expired: &[(u64, Waiting)]) -> bool {
-        let positions = expired.iter().filter_map(|(_, waiting)| waiting.position);
-        let positions: Vec<u64> = positions.collect();
-        if positions.is_empty() {
-            return true;
-        }
-        let result = self
-            .file
-            .hold(&positions, &self.authority.state().truth.held);
-        self.tell_of_file(result)
-    }
-
-    fn note_settled(&mut self) {
-        if !self.settled.is_empty() {
-            let settled = std::mem::take(&mut self.settled);
-            let result = self.file.settle(&settled);
-            self.tell_of_file(result);
-        }
-    }
-
-    fn tell_of_file(&mut self, result: io::Result<()>) -> bool {
-        match &result {
-            Err(error) if !self.file_failing => {
-                error!("journal: {error}; a restart may forget or repeat what was pushed");
-            }
-            Ok(()) if self.file_failing => info!("journal: pushes are kept again"),
-            _ => {}
-        }
-        self.file_failing = result.is_err();
-        result.is_ok()
     }
 
     /// Ends the sessions of those who have nothing to announce any more, unless sessions have been

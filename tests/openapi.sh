@@ -65,6 +65,6 @@ END
     tracker=
 }
 
-test_one private "${1:-10}" coverage,fuzzing,stateful
+test_one private "${1:-10}" coverage,fuzzing
 # What answers to wrong tokens is the same, and slow: once is enough.
-test_one public "${1:-10}" fuzzing,stateful
+test_one public "${1:-10}" fuzzing

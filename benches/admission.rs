@@ -5,7 +5,7 @@
 
 use chihaya::account::journal::Journal;
 use chihaya::cache::{Driver, Memory, MemorySettings};
-use chihaya::config::Config;
+use chihaya::config::{Combination, Config};
 use chihaya::model::{InfoHash, Multipliers, Passkey, Seconds, TorrentId, UnixTime, UserId};
 use chihaya::storage::{Change, Torrent, TorrentStatus, User};
 use chihaya::tracker::connection_id::ConnectionIds;
@@ -146,6 +146,7 @@ fn shared(folder: &std::path::Path) -> PrivateShared {
         })),
         misses: Arc::new(Misses::new([9; 16])),
         journal: Arc::new(Journal::open(folder, 64 << 20, 1).expect("a journal")),
+        combination: Combination::default(),
     }
 }
 

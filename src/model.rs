@@ -255,6 +255,14 @@ impl Multipliers {
         }
     }
 
+    /// The better of both for whoever transfers: the larger for upload, the smaller for download.
+    pub fn or(self, other: Multipliers) -> Multipliers {
+        Multipliers {
+            up_percent: self.up_percent.max(other.up_percent),
+            down_percent: self.down_percent.min(other.down_percent),
+        }
+    }
+
     /// What is credited for some transfer, rounded down.
     pub fn credit(self, raw: Transfer) -> Transfer {
         let part = |bytes: u64, percent: u16| {

@@ -3,7 +3,7 @@
 
 use chihaya::account::journal::Journal;
 use chihaya::cache::{Driver, Memory, MemorySettings};
-use chihaya::config::Config;
+use chihaya::config::{Combination, Config};
 use chihaya::model::{InfoHash, Multipliers, Passkey, Seconds, TorrentId, UnixTime, UserId};
 use chihaya::storage::{Change, Torrent, TorrentStatus, User};
 use chihaya::tracker::connection_id::ConnectionIds;
@@ -81,6 +81,7 @@ fn tracker(folder: &Path) -> Tracker {
         })),
         misses: Arc::new(Misses::new([9; 16])),
         journal: Arc::new(Journal::open(folder, 64 << 20, 1).expect("a journal")),
+        combination: Combination::default(),
     };
     let cache = memory.open(2).expect("a handle");
     let settings = Settings::new(&Config::default());

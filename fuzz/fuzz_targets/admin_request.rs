@@ -144,7 +144,7 @@ enum Thing {
     Options {
         percent: [Option<u16>; 2],
         until: Option<Option<u32>>,
-        intervals: [Option<Option<u16>>; 2],
+        intervals: [Option<Option<u16>>; 3],
     },
 }
 
@@ -366,13 +366,15 @@ impl Thing {
                 until,
                 intervals,
             } => {
-                let [interval, least] = intervals.map(|said| said.map(|secs| secs.map(u32::from)));
+                let [interval, least, jitter] =
+                    intervals.map(|said| said.map(|secs| secs.map(u32::from)));
                 let edit = OptionsEdit {
                     up_percent: *up,
                     down_percent: *down,
                     until: until.map(|until| until.map(UnixTime)),
                     interval_secs: interval,
                     min_interval_secs: least,
+                    jitter_secs: jitter,
                 };
                 let body = object([
                     ("up_percent", some(*up)),
@@ -380,6 +382,7 @@ impl Thing {
                     ("until", until.map(|until| json!(until))),
                     ("interval_secs", interval.map(|secs| json!(secs))),
                     ("min_interval_secs", least.map(|secs| json!(secs))),
+                    ("jitter_secs", jitter.map(|secs| json!(secs))),
                 ]);
                 let path = "/options".to_owned();
                 (

@@ -348,6 +348,7 @@ fn options_command(words: &mut Words, given: &mut Given) -> Result<SiteCommand, 
         until: time(given.until("until")?),
         interval_secs: given.span("interval")?,
         min_interval_secs: given.span("min-interval")?,
+        jitter_secs: given.span("jitter")?,
     };
     if let Some(freeleech) = given.until("freeleech")? {
         if edit.down_percent.is_some() || edit.until.is_some() {

@@ -168,11 +168,12 @@ fn commands() {
         ),
         ("options show", SiteCommand::ShowOptions),
         (
-            "options set --interval 30m --min-interval none --up 150",
+            "options set --interval 30m --min-interval none --jitter 90s --up 150",
             SiteCommand::SetOptions(OptionsEdit {
                 up_percent: Some(150),
                 interval_secs: Some(Some(1800)),
                 min_interval_secs: Some(None),
+                jitter_secs: Some(Some(90)),
                 ..OptionsEdit::default()
             }),
         ),

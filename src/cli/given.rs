@@ -33,6 +33,7 @@ const VALUES: &[&str] = &[
     "freeleech",
     "interval",
     "min-interval",
+    "jitter",
 ];
 
 /// Options that nobody has taken yet.

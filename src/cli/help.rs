@@ -63,6 +63,7 @@ seconds.
     --freeleech TIME|none  the same as --down 0 --until TIME; none: --down 100 --until none
     --interval SPAN|none   between two announces; none: as configured
     --min-interval SPAN|none
+    --jitter SPAN|none
 
   sync FILE                do what stands on the lines of FILE (-: standard input), JSON objects
                            as POST /sync takes them; any number of them

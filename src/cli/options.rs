@@ -59,6 +59,7 @@ pub fn show(session: &mut Session<'_>) -> Result<(), Failure> {
     lines.line("until", &until(options.until));
     lines.line("interval", &format!("{} s", options.interval_secs));
     lines.line("min interval", &format!("{} s", options.min_interval_secs));
+    lines.line("jitter", &format!("{} s", options.jitter_secs));
     session.say(&lines.text(), &json!(options))
 }
 

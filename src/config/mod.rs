@@ -271,6 +271,9 @@ pub struct Accounts {
     pub grace: Span,
     /// Bytes a second above which transfer is flagged, not refused; 0: never.
     pub plausible_speed: Bytes,
+    /// What several multipliers at once come to; `None`: the best of them where the storage's preset
+    /// or a dialect is `unit3d`, else their product.
+    pub multipliers: Option<Combination>,
 }
 
 impl Default for Accounts {
@@ -280,8 +283,20 @@ impl Default for Accounts {
             session_lifetime: Span(3 * DAY),
             grace: Span(5 * MINUTE),
             plausible_speed: Bytes(1 << 30),
+            multipliers: None,
         }
     }
+}
+
+/// What several multipliers at once come to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Combination {
+    /// Their product: double upload of a user and of a torrent is fourfold.
+    #[default]
+    Product,
+    /// The best of them, as UNIT3D has it: double upload of both is double.
+    Best,
 }
 
 /// What is kept until the storage has it.
@@ -332,6 +347,16 @@ pub enum Level {
 }
 
 impl Config {
+    /// What several multipliers at once come to.
+    pub fn combination(&self) -> Combination {
+        let unit3d = self.storage.preset == "unit3d" || self.admin.dialects.unit3d.is_some();
+        let usual = match unit3d {
+            true => Combination::Best,
+            false => Combination::Product,
+        };
+        self.accounts.multipliers.unwrap_or(usual)
+    }
+
     /// Reads JSON over the defaults. Every fault is listed, none replaced by a default in silence.
     pub fn from_json(text: &str) -> Result<Config, Vec<Fault>> {
         let given: Value =

@@ -114,6 +114,9 @@ pub struct Global {
     pub interval_secs: Option<u32>,
     /// Seconds before which a client must not announce again; `None`: as configured.
     pub min_interval_secs: Option<u32>,
+    /// Seconds by which intervals are spread, so that clients do not come together; `None`: as
+    /// configured.
+    pub jitter_secs: Option<u32>,
 }
 
 /// What a client has announced that nobody here knows of.

@@ -126,6 +126,8 @@ pub struct OptionsEdit {
     pub interval_secs: Option<Option<u32>>,
     /// Seconds before which a client must not announce again; `Some(None)`: as configured.
     pub min_interval_secs: Option<Option<u32>>,
+    /// Seconds by which intervals are spread; `Some(None)`: as configured.
+    pub jitter_secs: Option<Option<u32>>,
 }
 
 /// What an edit of a storage's directory has come to.
@@ -267,6 +269,7 @@ impl OptionsEdit {
         replace(&mut self.until, later.until);
         replace(&mut self.interval_secs, later.interval_secs);
         replace(&mut self.min_interval_secs, later.min_interval_secs);
+        replace(&mut self.jitter_secs, later.jitter_secs);
     }
 }
 

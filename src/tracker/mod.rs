@@ -32,7 +32,6 @@ use std::ops::Range;
 #[derive(Clone, Debug)]
 pub struct Settings {
     pace: Pace,
-    jitter_secs: u32,
     peers_default: u16,
     peers_max: u16,
     address_from: Vec<IpNet>,
@@ -55,7 +54,6 @@ impl Settings {
         } = config;
         Settings {
             pace: Pace::new(config),
-            jitter_secs: announce.jitter.0,
             peers_default: announce.peers_default,
             peers_max: announce.peers_max,
             address_from: announce.address_from.clone(),
@@ -306,7 +304,8 @@ impl Tracker {
 
     /// Seconds until the next announce of some client.
     fn interval_secs(&mut self) -> u32 {
-        self.pace().interval_secs + self.dice.u32(..=self.settings.jitter_secs)
+        let pace = self.pace();
+        pace.interval_secs + self.dice.u32(..=pace.jitter_secs)
     }
 
     /// How often clients announce now.

@@ -10,19 +10,21 @@ pub struct Pace {
     pub interval_secs: u32,
     /// Before which it must not.
     pub min_interval_secs: u32,
-    /// What the interval can be at most: nobody who keeps to it is forgotten in between.
-    pub longest_secs: u32,
+    /// By which intervals are spread, so that clients do not come together.
+    pub jitter_secs: u32,
+    /// After which a client that has not announced is forgotten.
+    pub lifetime_secs: u32,
 }
 
 impl Pace {
     /// As configured.
     pub fn new(config: &Config) -> Pace {
         let announce = &config.announce;
-        let longest_secs = announce.peer_lifetime.0.saturating_sub(announce.jitter.0);
         Pace {
             interval_secs: announce.interval.0,
             min_interval_secs: announce.min_interval.0,
-            longest_secs: longest_secs.max(1),
+            jitter_secs: announce.jitter.0,
+            lifetime_secs: announce.peer_lifetime.0,
         }
     }
 
@@ -31,10 +33,11 @@ impl Pace {
         let interval_secs = edit.interval_secs.unwrap_or(global.interval_secs);
         let interval_secs = interval_secs.unwrap_or(self.interval_secs);
         let min_interval_secs = edit.min_interval_secs.unwrap_or(global.min_interval_secs);
-        if !(1..=self.longest_secs).contains(&interval_secs) {
+        let jitter_secs = edit.jitter_secs.unwrap_or(global.jitter_secs);
+        let jitter_secs = jitter_secs.unwrap_or(self.jitter_secs);
+        if !(1..=self.longest_secs(jitter_secs)).contains(&interval_secs) {
             return Err(
-                "the interval is not between 1 second and announce.peer_lifetime less \
-                 announce.jitter",
+                "the interval is not between 1 second and announce.peer_lifetime less the jitter",
             );
         }
         match min_interval_secs {
@@ -47,16 +50,22 @@ impl Pace {
 
     /// As the site says, within what can be.
     pub fn with(self, global: &Global) -> Pace {
-        let interval_secs = match global.interval_secs {
-            Some(secs) => secs.clamp(1, self.longest_secs),
-            None => self.interval_secs,
-        };
+        let jitter_secs = global.jitter_secs.unwrap_or(self.jitter_secs);
+        let jitter_secs = jitter_secs.min(self.lifetime_secs.saturating_sub(1));
+        let interval_secs = global.interval_secs.unwrap_or(self.interval_secs);
+        let interval_secs = interval_secs.clamp(1, self.longest_secs(jitter_secs));
         let min_interval_secs = global.min_interval_secs.unwrap_or(self.min_interval_secs);
         Pace {
             interval_secs,
             min_interval_secs: min_interval_secs.min(interval_secs),
+            jitter_secs,
             ..self
         }
+    }
+
+    /// What the interval can be at most: nobody who keeps to it is forgotten in between.
+    fn longest_secs(&self, jitter_secs: u32) -> u32 {
+        self.lifetime_secs.saturating_sub(jitter_secs).max(1)
     }
 }
 
@@ -69,21 +78,25 @@ mod tests {
         let text = r#"{"announce": {"interval": 600, "min_interval": 300, "jitter": 60,
             "peer_lifetime": 1000}}"#;
         let pace = Pace::new(&Config::from_json(text).expect("good"));
-        for (name, interval, min_interval, expected) in [
-            ("as configured", None, None, (600, 300)),
-            ("slower", Some(900), None, (900, 300)),
-            ("as slow as can be", Some(5000), None, (940, 300)),
-            ("faster", Some(200), None, (200, 200)),
-            ("none at all", Some(0), Some(0), (1, 0)),
-            ("never too soon", None, Some(0), (600, 0)),
-            ("later than the next", None, Some(900), (600, 600)),
+        for (name, interval, min_interval, jitter, expected) in [
+            ("as configured", None, None, None, (600, 300, 60)),
+            ("slower", Some(900), None, None, (900, 300, 60)),
+            ("as slow as can be", Some(5000), None, None, (940, 300, 60)),
+            ("faster", Some(200), None, None, (200, 200, 60)),
+            ("none at all", Some(0), Some(0), None, (1, 0, 60)),
+            ("never too soon", None, Some(0), None, (600, 0, 60)),
+            ("later than the next", None, Some(900), None, (600, 600, 60)),
+            ("all at once", None, None, Some(0), (600, 300, 0)),
+            ("spread wider", None, None, Some(500), (500, 300, 500)),
+            ("too wide", None, None, Some(5000), (1, 1, 999)),
         ] {
             let said = pace.with(&Global {
                 interval_secs: interval,
                 min_interval_secs: min_interval,
+                jitter_secs: jitter,
                 ..Global::default()
             });
-            let found = (said.interval_secs, said.min_interval_secs);
+            let found = (said.interval_secs, said.min_interval_secs, said.jitter_secs);
             assert_eq!(found, expected, "{name}");
         }
     }

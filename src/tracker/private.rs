@@ -13,6 +13,7 @@ use crate::account::Record;
 use crate::account::journal::{Entry, Journal};
 use crate::account::record::MAX_AGENT_BYTES;
 use crate::cache::{Announce, Batch, Query};
+use crate::config::Combination;
 use crate::model::{Event, InfoHash, Passkey, Role, Seconds, TorrentId, Transfer, UnixTime};
 use crate::wire::{AnnounceRequest, Refusal};
 use std::io;
@@ -30,6 +31,8 @@ pub struct Shared {
     pub misses: Arc<Misses>,
     /// Where records go.
     pub journal: Arc<Journal>,
+    /// What several multipliers at once come to.
+    pub combination: Combination,
 }
 
 /// One worker's share of it, and the announces of its tick.
@@ -38,6 +41,7 @@ pub(super) struct Private {
     sessions: Arc<Sessions>,
     misses: Arc<Misses>,
     journal: Arc<Journal>,
+    combination: Combination,
     candidates: Vec<Candidate>,
     /// Passkeys and names of programs, as candidates refer to them.
     texts: Vec<u8>,
@@ -111,6 +115,7 @@ impl Private {
             sessions: Arc::clone(&shared.sessions),
             misses: Arc::clone(&shared.misses),
             journal: Arc::clone(&shared.journal),
+            combination: shared.combination,
             candidates: Vec::new(),
             texts: Vec::new(),
             steps: Steps::default(),
@@ -330,7 +335,7 @@ impl Private {
         }
         let place = batch.push(Query::Announce(announce));
         let registry = self.registry.registry();
-        let (multipliers, token) = registry.multipliers(user, torrent, self.time);
+        let (multipliers, token) = registry.multipliers(self.combination, user, torrent, self.time);
         self.entry.push(&Record {
             time: self.time,
             user: user.id,

@@ -160,7 +160,7 @@ fn tokens_and_options() {
         options,
         json!({
             "up_percent": 100, "down_percent": 100, "until": null, "interval_secs": 1800,
-            "min_interval_secs": 900,
+            "min_interval_secs": 900, "jitter_secs": 60,
         })
     );
     manager
@@ -204,21 +204,20 @@ fn the_interval_is_changed_on_every_worker() {
     site.torrent('a');
     let tracker = site.start();
     let mut manager = Manager::of(&tracker);
-    let patch = r#"{"interval_secs": 600, "min_interval_secs": 60}"#;
+    let patch = r#"{"interval_secs": 600, "min_interval_secs": 60, "jitter_secs": 7}"#;
     manager.ask("PATCH /options", patch).good();
     for port in 1..20 {
         let target = seed("alice", port).target();
         let told = crate::common::http::get(tracker.http[0], &target).announced();
-        // The jitter is a minute at most.
-        assert!((600..=660).contains(&told.interval), "{told:?}");
+        assert!((600..=607).contains(&told.interval), "{told:?}");
         assert_eq!(told.min_interval, 60);
     }
     let shown = manager.get("/options").good();
     assert_eq!(
-        [&shown["interval_secs"], &shown["min_interval_secs"]],
-        [600, 60]
+        ["interval_secs", "min_interval_secs", "jitter_secs"].map(|name| &shown[name]),
+        [600, 60, 7]
     );
-    let patch = r#"{"interval_secs": null, "min_interval_secs": null}"#;
+    let patch = r#"{"interval_secs": null, "min_interval_secs": null, "jitter_secs": null}"#;
     manager.ask("PATCH /options", patch).good();
     assert_eq!(manager.get("/options").good()["interval_secs"], 1800);
 }

@@ -187,13 +187,15 @@ const STEPS: &[Step] = &[
     (
         "options set --freeleech 2030-01-01 --interval 20m",
         0,
-        "up 100 %\ndown 0 %\nuntil 2030-01-01T00:00:00Z\ninterval 1200 s\nmin interval 900 s\n",
+        "up 100 %\ndown 0 %\nuntil 2030-01-01T00:00:00Z\ninterval 1200 s\nmin interval 900 s\n\
+         jitter 60 s\n",
         "",
     ),
     (
         "options set --freeleech none --interval none",
         0,
-        "up 100 %\ndown 100 %\nuntil none\ninterval 1800 s\nmin interval 900 s\n",
+        "up 100 %\ndown 100 %\nuntil none\ninterval 1800 s\nmin interval 900 s\n\
+         jitter 60 s\n",
         "",
     ),
     (
@@ -201,13 +203,13 @@ const STEPS: &[Step] = &[
         1,
         "",
         "chihaya: options: the interval is not between 1 second and announce.peer_lifetime less \
-         announce.jitter\n",
+         the jitter\n",
     ),
     (
         "options show --json",
         0,
-        "{\"down_percent\":100,\"interval_secs\":1800,\"min_interval_secs\":900,\"until\":null,\
-         \"up_percent\":100}\n",
+        "{\"down_percent\":100,\"interval_secs\":1800,\"jitter_secs\":60,\"min_interval_secs\":900,\
+         \"until\":null,\"up_percent\":100}\n",
         "",
     ),
     (

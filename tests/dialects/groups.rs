@@ -82,6 +82,27 @@ fn groups_are_known_after_a_restart() {
     assert_eq!(unit3d.get("users/8")["group_id"], 3);
 }
 
+/// Double upload of a group and of a torrent is double, as UNIT3D has it, unless the operator says
+/// otherwise.
+#[test]
+fn what_is_doubled_twice_is_doubled_once() {
+    for (settings, credited) in [
+        ("", 200),
+        (r#", "accounts": {"multipliers": "product"}"#, 400),
+    ] {
+        let site = site("twice", "tracker", settings);
+        let tracker = site.start();
+        let unit3d = Unit3d::of(&tracker);
+        unit3d.put("torrents", with(torrent(1, 'a'), "upload_factor", 200));
+        unit3d.put("groups", with(group(3, "user"), "is_double_upload", true));
+        unit3d.put("users", user(7, 3, "alice"));
+        leech("alice", 1).served(&tracker);
+        leech("alice", 1).moved(100, 100).served(&tracker);
+        site.wait_for("SELECT min(raw_uploaded) FROM tracker_users", 100);
+        assert_eq!(site.totals(7), [credited, 100, 100, 100]);
+    }
+}
+
 /// More users than are told at once.
 #[test]
 fn a_group_of_many_changes_for_all_of_them() {

@@ -244,8 +244,14 @@ fn clients_are_told_another_interval() {
         &[("new_announce_interval", "1234")],
     );
     assert_eq!(interval(&tracker), 1234);
-    // It is heard, but stays as configured.
     gazelle.update("update_announce_jitter", &[("new_announce_jitter", "600")]);
+    let spread: Vec<i128> = (0..32).map(|_| interval(&tracker)).collect();
+    assert!(
+        spread.iter().all(|secs| (1234..=1834).contains(secs)),
+        "{spread:?}"
+    );
+    assert!(spread.iter().any(|secs| *secs != spread[0]), "{spread:?}");
+    gazelle.update("update_announce_jitter", &[("new_announce_jitter", "0")]);
     assert_eq!(interval(&tracker), 1234);
     // Nothing can be made of these.
     for bad in ["0", "-5", "soon", "86401", ""] {

@@ -117,8 +117,7 @@ impl Site for Direct {
     }
 
     fn options(&mut self) -> Result<ShownOptions, Failure> {
-        let intervals = (self.pace.interval_secs, self.pace.min_interval_secs);
-        Ok(ShownOptions::of(&self.global()?, intervals))
+        Ok(ShownOptions::of(&self.global()?, &self.pace))
     }
 
     fn stats(&mut self) -> Result<Value, Failure> {

@@ -137,6 +137,7 @@ fn options_body(options: &OptionsEdit) -> Value {
         .with("until", until)
         .with("interval_secs", options.interval_secs)
         .with("min_interval_secs", options.min_interval_secs)
+        .with("jitter_secs", options.jitter_secs)
         .done()
 }
 

@@ -97,11 +97,13 @@ fn the_api_reads_what_is_meant() {
         until: Some(Some(UnixTime(3))),
         interval_secs: Some(Some(4)),
         min_interval_secs: Some(Some(0)),
+        jitter_secs: Some(Some(5)),
     };
     let unset = OptionsEdit {
         until: Some(None),
         interval_secs: Some(None),
         min_interval_secs: Some(None),
+        jitter_secs: Some(None),
         ..OptionsEdit::default()
     };
     for edit in [

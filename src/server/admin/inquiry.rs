@@ -10,6 +10,7 @@ use crate::server::clock::{Clock, wall_secs};
 use crate::server::private::{Authority, Lookups, Progress};
 use crate::storage::UserName;
 use crate::tracker::api::{Answer, Question, Shown, ShownPeer, document, peers, user};
+use crate::tracker::pace::Pace;
 use crate::tracker::registry::Registry;
 use crate::tracker::sessions::Listed;
 use serde_json::{Value, json};
@@ -33,8 +34,8 @@ pub(in crate::server) struct Inquiry {
     batch: Batch,
     pub(super) workers: Arc<[WorkerCounters]>,
     pub(super) private: Option<PrivateView>,
-    /// Seconds between two announces, and before which a client must not announce again.
-    pub(super) intervals: (u32, u32),
+    /// How often clients announce, as configured.
+    pub(super) pace: Pace,
     peers_most: u16,
     document: Answer,
     pub(super) reported: Reported,
@@ -48,7 +49,6 @@ impl Inquiry {
         workers: Arc<[WorkerCounters]>,
         private: Option<PrivateView>,
     ) -> Inquiry {
-        let announce = &config.announce;
         Inquiry {
             clock,
             start: Instant::now(),
@@ -57,8 +57,8 @@ impl Inquiry {
             batch: Batch::default(),
             workers,
             private,
-            intervals: (announce.interval.0, announce.min_interval.0),
-            peers_most: announce.peers_max,
+            pace: Pace::new(config),
+            peers_most: config.announce.peers_max,
             document: document(),
             reported: Reported::new(),
         }
@@ -100,7 +100,7 @@ impl Inquiry {
         let shown = Shown {
             registry: &registry,
             counts,
-            intervals: self.intervals,
+            pace: self.pace,
         };
         shown.answer(question).unwrap_or_else(Answer::not_found)
     }

@@ -10,7 +10,7 @@ use crate::server::private::{Answers, PushError};
 use crate::storage::Edit;
 use crate::tracker::api::dialects::{Groups, Order, ocelot, unit3d};
 use crate::tracker::api::{Answer, Framing};
-use log::{debug, error, info, warn};
+use log::{debug, error, info};
 use std::collections::VecDeque;
 
 /// Users of a group that are told together what it allows now: a part of what may wait to be made.
@@ -110,14 +110,8 @@ impl Office {
             return Reply::ready(framing, &no_directory());
         };
         let registry = authority.registry();
-        match update {
-            ocelot::Update::InfoTorrent(info_hash) => {
-                info!("admin: {info_hash:?}: {:?}", registry.torrent(info_hash));
-            }
-            ocelot::Update::UpdateAnnounceJitter(secs) => {
-                warn!("admin: the site wants a jitter of {secs} s; it stays as configured");
-            }
-            _ => {}
+        if let ocelot::Update::InfoTorrent(info_hash) = update {
+            info!("admin: {info_hash:?}: {:?}", registry.torrent(info_hash));
         }
         let edits = update.edits(&registry);
         let looked_up = matches!(

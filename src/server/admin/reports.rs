@@ -206,12 +206,11 @@ impl Inquiry {
     }
 
     fn interval_secs(&self) -> u32 {
-        let (configured, _) = self.intervals;
         let said = self.private.as_ref().and_then(|private| {
             let registry = private.authority.registry();
             registry.global().interval_secs
         });
-        said.unwrap_or(configured)
+        said.unwrap_or(self.pace.interval_secs)
     }
 }
 

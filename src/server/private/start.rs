@@ -232,6 +232,7 @@ fn shared(
         })),
         misses: Arc::new(Misses::new(random()?)),
         journal: Arc::clone(journal),
+        combination: config.combination(),
     })
 }
 
@@ -252,9 +253,7 @@ fn authority(
         info!("journal: {held} pushed changes wait for the storage");
     }
     let pace = Pace::new(config);
-    let slack = [config.announce.jitter, config.accounts.grace];
-    let slack = slack.iter().fold(0, |sum, span| span.0.saturating_add(sum));
-    let pacing = Pacing::new(pace, slack, known_pace);
+    let pacing = Pacing::new(pace, config.accounts.grace.0, known_pace);
     let cache = cache.open(u64::from_le_bytes(random()?));
     let ender = Ender {
         sessions: Arc::clone(&shared.sessions),

@@ -262,6 +262,7 @@ fn others() -> Vec<Row> {
         until: Some(Some(UnixTime(2_000_000_000))),
         interval_secs: Some(Some(900)),
         min_interval_secs: Some(Some(0)),
+        jitter_secs: Some(Some(45)),
     };
     let until = OptionsEdit {
         until: Some(None),
@@ -272,6 +273,7 @@ fn others() -> Vec<Row> {
         up_percent: Some(100),
         down_percent: Some(100),
         min_interval_secs: Some(None),
+        jitter_secs: Some(None),
         ..OptionsEdit::default()
     };
     vec![

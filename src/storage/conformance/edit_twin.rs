@@ -50,6 +50,7 @@ impl View {
                 global.interval_secs = edit.interval_secs.unwrap_or(global.interval_secs);
                 let least = edit.min_interval_secs;
                 global.min_interval_secs = least.unwrap_or(global.min_interval_secs);
+                global.jitter_secs = edit.jitter_secs.unwrap_or(global.jitter_secs);
                 other(false)
             }
         }

@@ -181,6 +181,10 @@ fn percent(value: i128) -> Result<u16, Fault> {
     u16::try_from(value).map_err(|_| "a percentage is not in 0..=65535")
 }
 
+fn seconds(value: i128) -> Result<u32, Fault> {
+    u32::try_from(value).map_err(|_| "a number of seconds is not in 0..=4294967295")
+}
+
 /// A moment at which something ends; 0: never.
 fn until(seconds: i128) -> Result<Option<UnixTime>, Fault> {
     let seconds = u128::try_from(seconds).map_err(|_| "until is negative")?;
@@ -261,7 +265,15 @@ pub(super) fn set_option(global: &mut Global, cells: &Cells<'_>) -> Result<(), F
         b"up_percent" => global.multipliers.up_percent = percent(value()?)?,
         b"down_percent" => global.multipliers.down_percent = percent(value()?)?,
         b"until" => global.until = until(value()?)?,
-        _ => return Err("the name is none of up_percent, down_percent, until"),
+        b"interval" => global.interval_secs = Some(seconds(value()?)?),
+        b"min_interval" => global.min_interval_secs = Some(seconds(value()?)?),
+        b"jitter" => global.jitter_secs = Some(seconds(value()?)?),
+        _ => {
+            return Err(
+                "the name is none of up_percent, down_percent, until, interval, min_interval, \
+                 jitter",
+            );
+        }
     }
     Ok(())
 }

@@ -245,5 +245,6 @@ fn edit_options(db: &mut Statements<'_>, options: &OptionsEdit) -> Done {
     )?;
     set("interval", options.interval_secs)?;
     set("min_interval", options.min_interval_secs)?;
+    set("jitter", options.jitter_secs)?;
     Ok(Ok(DONE))
 }

@@ -370,9 +370,11 @@ fn set_option(global: &mut Global, row: &Row<'_>) -> Result<(), Fault> {
         Some("until") => global.until = row::until(value)?,
         Some("interval") => global.interval_secs = Some(row::seconds(value)?),
         Some("min_interval") => global.min_interval_secs = Some(row::seconds(value)?),
+        Some("jitter") => global.jitter_secs = Some(row::seconds(value)?),
         _ => {
             return Err(
-                "the name is none of up_percent, down_percent, until, interval, min_interval",
+                "the name is none of up_percent, down_percent, until, interval, min_interval, \
+                 jitter",
             );
         }
     }

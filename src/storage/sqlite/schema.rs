@@ -56,7 +56,7 @@ CREATE TABLE tracker_tokens (
     PRIMARY KEY (user_id, torrent_id)) WITHOUT ROWID;
 CREATE INDEX tracker_tokens_torrent ON tracker_tokens (torrent_id);
 CREATE TABLE tracker_options (              -- for everybody: up_percent, down_percent, until; interval,
-                                            -- min_interval (in seconds)
+                                            -- min_interval, jitter (in seconds)
     name VARCHAR(64) NOT NULL PRIMARY KEY,
     value BIGINT NOT NULL) WITHOUT ROWID;
 CREATE TABLE tracker_history (

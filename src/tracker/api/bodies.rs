@@ -116,6 +116,8 @@ pub(super) struct OptionsBody {
     interval_secs: Option<Option<u32>>,
     #[serde(default, deserialize_with = "whole_or_null")]
     min_interval_secs: Option<Option<u32>>,
+    #[serde(default, deserialize_with = "whole_or_null")]
+    jitter_secs: Option<Option<u32>>,
 }
 
 /// A line of a sync: one thing, and all that is said of it.
@@ -403,8 +405,13 @@ impl OptionsBody {
             let given = interval.flatten().unwrap_or(least);
             (least..=INTERVAL_SECS_MOST).contains(&given)
         };
-        if !is_in(self.interval_secs, 1) || !is_in(self.min_interval_secs, 0) {
-            return Err("an interval has 1 to 86400 seconds, the least one none at least".into());
+        let is_good = is_in(self.interval_secs, 1)
+            && is_in(self.min_interval_secs, 0)
+            && is_in(self.jitter_secs, 0);
+        if !is_good {
+            let fault = "an interval has 1 to 86400 seconds, the least one and the jitter none at \
+                         least";
+            return Err(fault.into());
         }
         Ok(Edit::Options(OptionsEdit {
             up_percent: self.up_percent,
@@ -412,6 +419,7 @@ impl OptionsBody {
             until: self.until.map(|until| until.map(UnixTime)),
             interval_secs: self.interval_secs,
             min_interval_secs: self.min_interval_secs,
+            jitter_secs: self.jitter_secs,
         }))
     }
 }

@@ -213,6 +213,7 @@ fn options_body() -> Value {
             "until": time(),
             "interval_secs": interval(1),
             "min_interval_secs": interval(0),
+            "jitter_secs": interval(0),
         }),
         &[],
     )
@@ -420,6 +421,7 @@ pub(super) fn all() -> Value {
         "until": time(),
         "interval_secs": count(),
         "min_interval_secs": count(),
+        "jitter_secs": count(),
     }));
     let pushed = object(
         json!({

@@ -5,6 +5,7 @@ use super::names;
 use super::routes::Question;
 use crate::model::{Counts, Endpoint, InfoHash};
 use crate::storage::{Client, Global, Token, UserName};
+use crate::tracker::pace::Pace;
 use crate::tracker::registry::{Registry, Standing, TorrentRecord, UserRecord};
 use crate::tracker::sessions::Listed;
 use serde::{Deserialize, Serialize};
@@ -16,9 +17,8 @@ pub struct Shown<'r> {
     pub registry: &'r Registry,
     /// What the torrent's swarm amounts to, where it is about one.
     pub counts: Counts,
-    /// Seconds between two announces, and before which a client must not announce again, where
-    /// the options do not say.
-    pub intervals: (u32, u32),
+    /// How often clients announce where the options do not say.
+    pub pace: Pace,
 }
 
 #[derive(Serialize)]
@@ -75,6 +75,7 @@ pub struct ShownOptions {
     pub until: Option<u32>,
     pub interval_secs: u32,
     pub min_interval_secs: u32,
+    pub jitter_secs: u32,
 }
 
 /// A client on a torrent.
@@ -223,19 +224,20 @@ impl Shown<'_> {
     }
 
     fn options(&self) -> ShownOptions {
-        ShownOptions::of(self.registry.global(), self.intervals)
+        ShownOptions::of(self.registry.global(), &self.pace)
     }
 }
 
 impl ShownOptions {
-    /// As they hold; the intervals as given here where they do not say.
-    pub fn of(global: &Global, (interval_secs, min_interval_secs): (u32, u32)) -> ShownOptions {
+    /// As they hold; the pace as given here where they do not say.
+    pub fn of(global: &Global, pace: &Pace) -> ShownOptions {
         ShownOptions {
             up_percent: global.multipliers.up_percent,
             down_percent: global.multipliers.down_percent,
             until: global.until.map(|until| until.0),
-            interval_secs: global.interval_secs.unwrap_or(interval_secs),
-            min_interval_secs: global.min_interval_secs.unwrap_or(min_interval_secs),
+            interval_secs: global.interval_secs.unwrap_or(pace.interval_secs),
+            min_interval_secs: global.min_interval_secs.unwrap_or(pace.min_interval_secs),
+            jitter_secs: global.jitter_secs.unwrap_or(pace.jitter_secs),
         }
     }
 }

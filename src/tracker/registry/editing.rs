@@ -281,6 +281,7 @@ impl Registry {
         global.until = edit.until.unwrap_or(global.until);
         global.interval_secs = edit.interval_secs.unwrap_or(global.interval_secs);
         global.min_interval_secs = edit.min_interval_secs.unwrap_or(global.min_interval_secs);
+        global.jitter_secs = edit.jitter_secs.unwrap_or(global.jitter_secs);
         let changed = self.apply(Change::Global(global));
         edited(None, false, changed)
     }

@@ -26,6 +26,7 @@ pub use map::LOOKUPS;
 pub use published::{Published, Reader};
 pub use records::{Standing, TorrentRecord, UserRecord};
 
+use crate::config::Combination;
 use crate::model::{InfoHash, Multipliers, Passkey, PeerId, TorrentId, UnixTime, UserId};
 use crate::storage::{Change, Global, Token, Torrent, TorrentStatus, User};
 use clients::{ClientEntry, Clients};
@@ -191,10 +192,11 @@ impl Registry {
 
     /// How a user's transfer of a torrent is credited now, and whether a token had a part in it.
     ///
-    /// The products are taken from the widest to the narrowest: everybody's, the user's, the
-    /// torrent's, the tokens'. What has a time holds up to that second, which is included.
+    /// They are combined from the widest to the narrowest: everybody's, the user's, the torrent's,
+    /// the tokens'. What has a time holds up to that second, which is included.
     pub fn multipliers(
         &self,
+        combination: Combination,
         user: &UserRecord,
         torrent: &TorrentRecord,
         now: UnixTime,
@@ -203,14 +205,18 @@ impl Registry {
             true => self.global.multipliers,
             false => Multipliers::default(),
         };
-        let all = global.and(user.multipliers).and(torrent.multipliers);
-        match self
-            .tokens
-            .multipliers(user.id, torrent.id, now, &self.secret)
-        {
-            Some(tokens) => (all.and(tokens), true),
-            None => (all, false),
-        }
+        let both = match combination {
+            Combination::Product => Multipliers::and,
+            Combination::Best => Multipliers::or,
+        };
+        let all = both(both(global, user.multipliers), torrent.multipliers);
+        let mut has_token = false;
+        let tokens = self.tokens.of(user.id, torrent.id, now, &self.secret);
+        let credited = tokens.fold(all, |all, token| {
+            has_token = true;
+            both(all, token)
+        });
+        (credited, has_token)
     }
 
     /// Makes something so. Returns whether it was not so before; if it was, nothing is copied.

@@ -63,13 +63,19 @@ impl Twin {
         }
     }
 
-    fn multipliers(&self, user: &User, torrent: &Torrent, now: UnixTime) -> (Multipliers, bool) {
+    fn multipliers(
+        &self,
+        combination: Combination,
+        user: &User,
+        torrent: &Torrent,
+        now: UnixTime,
+    ) -> (Multipliers, bool) {
         let valid = |until: Option<UnixTime>| until.is_none_or(|until| until >= now);
-        let mut all = Multipliers::default();
+        let mut all = vec![Multipliers::default()];
         if valid(self.global.until) {
-            all = self.global.multipliers;
+            all = vec![self.global.multipliers];
         }
-        all = all.and(user.multipliers).and(torrent.multipliers);
+        all.extend([user.multipliers, torrent.multipliers]);
         let mut tokens: Vec<&Token> = self
             .tokens
             .iter()
@@ -78,14 +84,28 @@ impl Twin {
             .filter(|token| valid(token.until))
             .collect();
         tokens.sort_by_key(|token| (token.user.is_some(), token.torrent.is_some()));
-        let product = tokens
-            .iter()
-            .map(|token| token.multipliers)
-            .reduce(Multipliers::and);
-        (
-            product.map_or(all, |product| all.and(product)),
-            product.is_some(),
-        )
+        all.extend(tokens.iter().map(|token| token.multipliers));
+        let ups = all.iter().map(|these| these.up_percent);
+        let downs = all.iter().map(|these| these.down_percent);
+        let product = |percents: &mut dyn Iterator<Item = u16>| {
+            let first = u32::from(percents.next().expect("one at least"));
+            let most = u32::from(u16::MAX);
+            let all = percents.fold(first, |all, percent| {
+                (all * u32::from(percent) / 100).min(most)
+            });
+            all as u16
+        };
+        let credited = match combination {
+            Combination::Product => Multipliers {
+                up_percent: product(&mut ups.into_iter()),
+                down_percent: product(&mut downs.into_iter()),
+            },
+            Combination::Best => Multipliers {
+                up_percent: ups.max().expect("one at least"),
+                down_percent: downs.min().expect("one at least"),
+            },
+        };
+        (credited, !tokens.is_empty())
     }
 
     fn agree(&self, registry: &Registry) {
@@ -121,10 +141,12 @@ impl Twin {
             for torrent in self.torrents.iter().filter(|torrent| torrent.id.0 < FEW) {
                 for now in (0..6).map(UnixTime) {
                     let (_, torrent_record) = registry.torrent_by_id(torrent.id).expect("there");
-                    assert_eq!(
-                        registry.multipliers(&record_of(user), &torrent_record, now),
-                        self.multipliers(user, torrent, now)
-                    );
+                    for how in [Combination::Product, Combination::Best] {
+                        assert_eq!(
+                            registry.multipliers(how, &record_of(user), &torrent_record, now),
+                            self.multipliers(how, user, torrent, now)
+                        );
+                    }
                 }
             }
         }

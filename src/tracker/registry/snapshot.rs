@@ -27,7 +27,7 @@ enum Block {
     Tokens(Vec<TokenEntry>),
     End,
     /// Seconds between announces at most and at least, where they are not as configured.
-    Pace(Option<u32>, Option<u32>),
+    Pace(Option<u32>, Option<u32>, Option<u32>),
 }
 
 #[derive(Serialize, Deserialize)]
@@ -81,10 +81,12 @@ impl Registry {
         let Global {
             interval_secs,
             min_interval_secs,
+            jitter_secs,
             ..
         } = self.global;
-        if interval_secs.is_some() || min_interval_secs.is_some() {
-            blocks.write(&Block::Pace(interval_secs, min_interval_secs))?;
+        let pace = [interval_secs, min_interval_secs, jitter_secs];
+        if pace.iter().any(Option::is_some) {
+            blocks.write(&Block::Pace(interval_secs, min_interval_secs, jitter_secs))?;
         }
         let mut users = Entries::new(&mut blocks, Block::Users);
         self.users.try_each(&mut |user| users.push(*user))?;
@@ -157,9 +159,10 @@ impl Registry {
                     self.tokens.insert(token, &self.secret);
                 }
             }
-            Block::Pace(interval_secs, min_interval_secs) => {
+            Block::Pace(interval_secs, min_interval_secs, jitter_secs) => {
                 self.global.interval_secs = interval_secs;
                 self.global.min_interval_secs = min_interval_secs;
+                self.global.jitter_secs = jitter_secs;
             }
             Block::Head(_) | Block::Users(_) | Block::Torrents(_) | Block::End => return None,
         }

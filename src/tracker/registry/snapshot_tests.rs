@@ -53,6 +53,7 @@ fn registry(entries: u64) -> Registry {
         until: Some(UnixTime(7)),
         interval_secs: Some(900),
         min_interval_secs: Some(0),
+        jitter_secs: Some(30),
     }));
     registry
 }

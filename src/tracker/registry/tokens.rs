@@ -99,28 +99,23 @@ impl Tokens {
         removed
     }
 
-    /// All tokens that hold for a user and a torrent, together; `None` where there are none. They
-    /// are multiplied from the widest to the narrowest, for the sake of how products are rounded.
-    pub(super) fn multipliers(
+    /// What all tokens say that hold for a user and a torrent, from the widest to the narrowest:
+    /// products are rounded.
+    pub(super) fn of(
         &self,
         user: UserId,
         torrent: TorrentId,
         now: UnixTime,
         secret: &Secret,
-    ) -> Option<Multipliers> {
-        if self.map.len() == 0 {
-            return None;
-        }
+    ) -> impl Iterator<Item = Multipliers> {
         let (user, torrent) = (Some(user), Some(torrent));
         let scopes = [(None, None), (None, torrent), (user, None), (user, torrent)];
         let wanted = scopes
             .into_iter()
             .filter(|scope| self.of_kind[kind_of(scope)] > 0);
         let found = wanted.filter_map(|scope| self.map.get(&scope, secret));
-        let valid = found.filter(|token| holds(token.until, now));
-        valid
-            .map(|token| token.multipliers)
-            .reduce(Multipliers::and)
+        let valid = found.filter(move |token| holds(token.until, now));
+        valid.map(|token| token.multipliers)
     }
 
     /// Shows every token until one fails.

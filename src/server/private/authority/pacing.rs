@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 /// The pace that is configured, the one that the books know, and when they are to know another.
 pub(in crate::server::private) struct Pacing {
     configured: Pace,
-    /// How much later than the interval a client may announce.
+    /// How much later than the interval and its jitter a client may announce.
     slack_secs: u32,
     told: Option<note::Pace>,
     due: Option<(note::Pace, Instant)>,
@@ -29,7 +29,8 @@ impl Pacing {
     }
 
     fn gap_secs(&self, pace: &Pace) -> u32 {
-        pace.interval_secs.saturating_add(self.slack_secs)
+        let later_secs = pace.jitter_secs.saturating_add(self.slack_secs);
+        pace.interval_secs.saturating_add(later_secs)
     }
 
     /// What the books are to be told now that clients announce at this pace, if anything is.
@@ -77,7 +78,8 @@ mod tests {
     const CONFIGURED: Pace = Pace {
         interval_secs: 1000,
         min_interval_secs: 100,
-        longest_secs: 5000,
+        jitter_secs: 0,
+        lifetime_secs: 5000,
     };
 
     fn pace(interval_secs: u32) -> Pace {

@@ -332,7 +332,11 @@ impl Update {
                 interval_secs: Some(Some(*secs)),
                 ..OptionsEdit::default()
             })],
-            Update::UpdateAnnounceJitter(_) | Update::InfoTorrent(_) => Vec::new(),
+            Update::UpdateAnnounceJitter(secs) => vec![Edit::Options(OptionsEdit {
+                jitter_secs: Some(Some(*secs)),
+                ..OptionsEdit::default()
+            })],
+            Update::InfoTorrent(_) => Vec::new(),
         }
     }
 }

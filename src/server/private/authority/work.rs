@@ -27,6 +27,9 @@ use std::time::{Duration, Instant};
 
 /// How long a push waits for the storage before it is answered without.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// The same of a new user or torrent that only the storage can give a number: it cannot be held, and
+/// a transaction of many others may come before it.
+const BIRTH_PATIENCE: Duration = Duration::from_secs(10);
 /// Held edits beyond which a further one does not wait to be written: a transaction's worth. Whoever
 /// tells of a whole directory at once need not wait for each of many transactions.
 const BACKLOG_WAITED_FOR: usize = 1 << 14;
@@ -53,8 +56,8 @@ pub(in crate::server::private) struct Work {
     ready: VecDeque<usize>,
     /// Edits of which the storage has said nothing yet, by their numbers.
     waiting: HashMap<u64, Waiting>,
-    /// Until when they wait.
-    deadlines: VecDeque<(Instant, u64)>,
+    /// Until when they wait: those that have a number, and those that have none yet.
+    deadlines: [VecDeque<(Instant, u64)>; 2],
     /// Those that wait no longer.
     expired: Vec<u64>,
     /// Pushes that may be done.
@@ -102,7 +105,7 @@ impl Work {
             pushes: Slab::new(),
             ready: VecDeque::new(),
             waiting: HashMap::new(),
-            deadlines: VecDeque::new(),
+            deadlines: Default::default(),
             expired: Vec::new(),
             touched: Vec::new(),
         }
@@ -124,7 +127,8 @@ impl Work {
 
     fn sleep(&self) -> Duration {
         let now = Instant::now();
-        let written = self.deadlines.front().map(|(deadline, _)| *deadline);
+        let fronts = self.deadlines.iter().filter_map(VecDeque::front);
+        let written = fronts.map(|(deadline, _)| *deadline).min();
         let ended = (!self.leaving.is_empty()).then_some(self.end_at);
         let next = written.into_iter().chain(ended).min();
         next.map_or(IDLE, |next| next.saturating_duration_since(now).min(IDLE))
@@ -227,8 +231,8 @@ impl Work {
                     state.births.insert(number, edit);
                     let nothing = Placed::default();
                     self.wait(number, (key, place), nothing, None, None);
-                    let deadline = Instant::now() + PATIENCE;
-                    self.deadlines.push_back((deadline, number));
+                    let [_, births] = &mut self.deadlines;
+                    births.push_back((Instant::now() + BIRTH_PATIENCE, number));
                 }
                 Made::Refused(error) => push.answer(place, Err(error)),
                 Made::Later => {}
@@ -262,8 +266,8 @@ impl Work {
         let is_behind = state.truth.held.len() > BACKLOG_WAITED_FOR;
         match state.storage.is_expected() && !is_behind {
             true => {
-                let deadline = Instant::now() + PATIENCE;
-                self.deadlines.push_back((deadline, ticket.number));
+                let [edits, _] = &mut self.deadlines;
+                edits.push_back((Instant::now() + PATIENCE, ticket.number));
             }
             false => self.expired.push(ticket.number),
         }

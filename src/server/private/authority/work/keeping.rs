@@ -10,14 +10,16 @@ impl Work {
     /// Answers those that wait no longer for the storage.
     pub(super) fn expire(&mut self) {
         let now = Instant::now();
-        while let Some((deadline, number)) = self.deadlines.front().copied() {
-            if deadline > now {
-                break;
-            }
-            self.deadlines.pop_front();
-            if self.waiting.contains_key(&number) {
-                self.authority.state().storage.is_overdue = true;
-                self.expired.push(number);
+        for deadlines in &mut self.deadlines {
+            while let Some((deadline, number)) = deadlines.front().copied() {
+                if deadline > now {
+                    break;
+                }
+                deadlines.pop_front();
+                if self.waiting.contains_key(&number) {
+                    self.authority.state().storage.is_overdue = true;
+                    self.expired.push(number);
+                }
             }
         }
         if self.expired.is_empty() {

@@ -65,6 +65,7 @@ END
     tracker=
 }
 
+# Not `stateful`: which answer names what of another path, it guesses, and takes names for passkeys.
 test_one private "${1:-10}" coverage,fuzzing
 # What answers to wrong tokens is the same, and slow: once is enough.
 test_one public "${1:-10}" fuzzing

@@ -458,6 +458,12 @@ fn passkey(text: &str) -> Result<Passkey, Fault> {
 }
 
 fn decoded(prefix: &str) -> Result<Box<[u8]>, Fault> {
+    // All else stands for bytes that nobody sees.
+    if !prefix.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(
+            "a prefix has visible ASCII characters; other bytes are percent-encoded".into(),
+        );
+    }
     let decoded = names::decode(prefix.as_bytes()).ok_or("bad percent-encoding of a prefix")?;
     Ok(decoded.into())
 }

@@ -197,6 +197,20 @@ fn lines_need_what_the_document_says() {
 }
 
 #[test]
+fn prefixes_of_lines_are_visible_or_encoded() {
+    let read = |prefix: &str| {
+        let object = json!({ "client": { "prefix": prefix } });
+        line(object.to_string().as_bytes())
+    };
+    for good in ["-qB4650-", "M7-2-2--", "|(GVCi*", "%00%ff%25", "~!$&"] {
+        assert!(read(good).is_ok(), "{good}");
+    }
+    for bad in ["", "-q B", "-\u{e9}-", "-\t-", "100%", "%4", "%zz"] {
+        assert!(read(bad).is_err(), "{bad}");
+    }
+}
+
+#[test]
 fn the_document_has_every_route_once() {
     let document = value();
     let paths = document["paths"].as_object().expect("paths");

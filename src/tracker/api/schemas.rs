@@ -13,7 +13,7 @@ const PASSKEY: &str = "^[A-Za-z0-9._~-]{1,64}$";
 const USER: &str = "^([1-9][0-9]{0,17}|passkey:[A-Za-z0-9._~-]{1,64}|\
     [0-9]{0,63}[A-Za-z._~-][A-Za-z0-9._~-]{0,30})$";
 const INFO_HASH: &str = "^[0-9A-Fa-f]{40}$";
-const PREFIX: &str = "^([A-Za-z0-9._~-]|%[0-9A-Fa-f]{2}){1,20}$";
+const PREFIX: &str = "^([!-$&-~]|%[0-9A-Fa-f]{2}){1,20}$";
 
 /// The schema of what stands in a path, and what it is.
 pub(super) fn parameter(name: &str) -> (Value, &'static str) {

@@ -25,14 +25,14 @@ pub(super) static ARCADIA: Preset = Preset {
             "users",
             "UPDATE users u SET uploaded = u.uploaded + d.up, downloaded = u.downloaded + d.dn, \
              real_uploaded = u.real_uploaded + d.ru, real_downloaded = u.real_downloaded + d.rd \
-             FROM (VALUES [[( :user::BIGINT, :up::BIGINT, :down::BIGINT, :raw_up::BIGINT, \
-             :raw_down::BIGINT)|, ]]) d (id, up, dn, ru, rd) WHERE u.id = d.id",
+             FROM (VALUES [[( :user, :up, :down, :raw_up, \
+             :raw_down)|, ]]) d (id, up, dn, ru, rd) WHERE u.id = d.id",
         ),
         (
             "torrents",
             "UPDATE torrents t SET seeders = d.s, leechers = d.l, \
-             times_completed = t.times_completed + d.n FROM (VALUES [[( :torrent::BIGINT, \
-             :seeders::BIGINT, :leechers::BIGINT, :snatches::BIGINT)|, ]]) d (id, s, l, n) \
+             times_completed = t.times_completed + d.n FROM (VALUES [[( :torrent, \
+             :seeders, :leechers, :snatches)|, ]]) d (id, s, l, n) \
              WHERE t.id = d.id",
         ),
         (

@@ -60,7 +60,7 @@ pub(super) const POSTGRES_WRITE: &[(&str, &str)] = &[
              downloaded = u.downloaded + LEAST(d.dn, 9223372036854775807 - u.downloaded), \
              raw_uploaded = u.raw_uploaded + LEAST(d.ru, 9223372036854775807 - u.raw_uploaded), \
              raw_downloaded = u.raw_downloaded + LEAST(d.rd, 9223372036854775807 - u.raw_downloaded) \
-             FROM (VALUES [[( :user::BIGINT, :up::BIGINT, :down::BIGINT, :raw_up::BIGINT, :raw_down::BIGINT)|, ]]) \
+             FROM (VALUES [[( :user, :up, :down, :raw_up, :raw_down)|, ]]) \
              d (id, up, dn, ru, rd) WHERE u.id = d.id",
     ),
     (
@@ -69,7 +69,7 @@ pub(super) const POSTGRES_WRITE: &[(&str, &str)] = &[
              snatches = t.snatches + LEAST(d.n, 9223372036854775807 - t.snatches), \
              balance = GREATEST(LEAST(t.balance::NUMERIC + d.b, 9223372036854775807), -9223372036854775808)::BIGINT, \
              last_seeded = GREATEST(t.last_seeded, d.a) \
-             FROM (VALUES [[( :torrent::BIGINT, :seeders::INT, :leechers::INT, :snatches::BIGINT, :balance::NUMERIC, :last_seeded::BIGINT)|, ]]) \
+             FROM (VALUES [[( :torrent, :seeders, :leechers, :snatches, :balance, :last_seeded)|, ]]) \
              d (id, s, l, n, b, a) WHERE t.id = d.id",
     ),
     (

@@ -6,7 +6,8 @@
 //! the tracker can have brought the two together.
 //!
 //! On a private tracker they have passkeys in their announce URLs, and their users are credited with
-//! what they say they have moved.
+//! what they say they have moved. And where several trackers share their swarms, a pair announces to
+//! two of them.
 //!
 //! Without root or one of the programs the test says so and passes; with
 //! `CHIHAYA_REQUIRE_CLIENTS=1` it fails instead.
@@ -26,19 +27,23 @@ mod pair;
 mod private;
 #[path = "clients/programs.rs"]
 mod programs;
+#[path = "clients/setup.rs"]
+mod setup;
+#[cfg(feature = "redis")]
+#[path = "clients/shared.rs"]
+mod shared;
 #[path = "clients/transport.rs"]
 mod transport;
 
 use files::{compare, create_folder, tail, text, write};
 use namespace::{Fallible, Namespace, Process};
 use pair::{Pair, Role, create_pairs};
-use programs::{CLIENTS, Client, Task, missing_programs, words};
-use std::io::Write;
-use std::os::unix::fs::MetadataExt;
+use programs::{CLIENTS, Client, Task, words};
+use setup::{can_run, config_text, new_folder, wait_until};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
-use std::{env, fs, io, process, thread};
-use transport::{Family, IPV4, IPV6, TRACKER_NAME, TRANSPORTS, Transport};
+use std::{fs, thread};
+use transport::{Family, IPV4, IPV6, PORT, TRACKER_NAME, TRANSPORTS, Transport};
 
 /// Long enough for a busy machine to start a program that binds four ports.
 const TRACKER_BOUND: Duration = Duration::from_secs(20);
@@ -46,7 +51,6 @@ const TRACKER_BOUND: Duration = Duration::from_secs(20);
 const SEEDER_BOUND: Duration = Duration::from_secs(40);
 /// A leecher that cannot read the answer is found when the seeder announces again, 15 s later.
 const DOWNLOAD_BOUND: Duration = Duration::from_secs(90);
-const POLL_EVERY: Duration = Duration::from_millis(250);
 
 #[test]
 fn real_clients_download_from_each_other() {
@@ -54,36 +58,9 @@ fn real_clients_download_from_each_other() {
         return;
     }
     let folder = new_folder("public").unwrap_or_else(|err| panic!("{err}"));
-    let run = Run::start("tracker", folder, &config_text(""), "")
+    let run = Run::start("tracker", folder, &config_text(PORT, ""), "")
         .unwrap_or_else(|err| panic!("cannot start the tracker: {err}"));
-    run.tell(run.check_all());
-}
-
-/// Whether everything is there that the tests need; says so if it is not.
-fn can_run() -> bool {
-    let missing = missing();
-    if missing.is_empty() {
-        return true;
-    }
-    let required = env::var("CHIHAYA_REQUIRE_CLIENTS").is_ok_and(|value| value == "1");
-    assert!(
-        !required,
-        "CHIHAYA_REQUIRE_CLIENTS=1, but missing: {missing}"
-    );
-    // Past the harness, which keeps what a passing test prints to itself.
-    let _ = writeln!(io::stderr(), "SKIPPED real clients: missing {missing}");
-    false
-}
-
-/// What the test cannot do without; empty when everything is there.
-fn missing() -> String {
-    let mut missing = missing_programs();
-    if !fs::metadata("/proc/self").is_ok_and(|myself| myself.uid() == 0) {
-        missing.push("root".into());
-    } else if let Err(err) = Namespace::new(&format!("try-{:?}", thread::current().id())) {
-        missing.push(format!("network namespaces ({err})"));
-    }
-    missing.join(", ")
+    run.tell(run.check_all(&TRANSPORTS, |_, _| format!(":{PORT}")));
 }
 
 /// A client at work. Fields are dropped in this order: a process keeps its namespace alive.
@@ -95,9 +72,9 @@ struct Running {
     log: PathBuf,
 }
 
-/// The tracker, and the folder in which everything is written.
+/// The tracker, or several with what they need, and the folder in which everything is written.
 struct Run {
-    tracker: Process,
+    trackers: Vec<Process>,
     namespace: Namespace,
     folder: PathBuf,
     /// What stands before `/scrape`: a passkey, if the tracker wants one.
@@ -115,41 +92,58 @@ impl Run {
         config_text: &str,
         passkey: &'static str,
     ) -> Fallible<Run> {
-        let namespace = Namespace::new(name)?;
-        namespace.add_bridge(&[IPV4.host(1), IPV6.host(1)])?;
-        let config = folder.join("config.json");
-        write(&config, config_text.as_bytes())?;
-        let command = words(&[env!("CARGO_BIN_EXE_chihaya"), "--config", &text(&config)]);
-        let tracker = namespace.spawn(
-            &command,
-            Path::new("/etc/hosts"),
-            &folder.join("tracker.log"),
-        )?;
-        let run = Run {
-            tracker,
-            namespace,
-            folder,
-            passkey,
-        };
-        run.wait_for_tracker()?;
+        let mut run = Run::prepare(name, folder, passkey)?;
+        run.start_tracker(PORT, config_text)?;
         Ok(run)
     }
 
-    fn wait_for_tracker(&self) -> Fallible<()> {
-        let answers = |family| self.scrape(family, &"00".repeat(20)).is_ok();
+    /// The namespace, in which nothing runs yet.
+    fn prepare(name: &str, folder: PathBuf, passkey: &'static str) -> Fallible<Run> {
+        let namespace = Namespace::new(name)?;
+        namespace.add_bridge(&[IPV4.host(1), IPV6.host(1)])?;
+        Ok(Run {
+            trackers: Vec::new(),
+            namespace,
+            folder,
+            passkey,
+        })
+    }
+
+    /// Starts a tracker on this port; returns when it answers.
+    fn start_tracker(&mut self, port: u16, config_text: &str) -> Fallible<()> {
+        let config = self.folder.join(format!("config-{port}.json"));
+        write(&config, config_text.as_bytes())?;
+        let command = words(&[env!("CARGO_BIN_EXE_chihaya"), "--config", &text(&config)]);
+        let log = self.folder.join(format!("tracker-{port}.log"));
+        let tracker = self
+            .namespace
+            .spawn(&command, Path::new("/etc/hosts"), &log)?;
+        self.trackers.push(tracker);
+        let answers = |family| self.scrape(family, port, &"00".repeat(20)).is_ok();
         let deadline = Instant::now() + TRACKER_BOUND;
         if wait_until(deadline, || answers(&IPV4) && answers(&IPV6)) {
             return Ok(());
         }
-        let log = tail(&self.folder.join("tracker.log"));
+        let log = tail(&log);
         Err(format!("no answer to a scrape in {TRACKER_BOUND:?}{log}"))
     }
 
-    /// All transports side by side: most of the time is spent waiting.
-    fn check_all(&self) -> Outcomes {
+    #[cfg(feature = "sqlite")]
+    fn end_trackers(&mut self, bound: Duration) -> Fallible<()> {
+        let mut trackers = self.trackers.iter_mut();
+        trackers.try_for_each(|tracker| tracker.end(bound))
+    }
+
+    /// All transports side by side: most of the time is spent waiting. `place` gives what stands
+    /// between the tracker's name and `/announce`.
+    fn check_all(
+        &self,
+        transports: &'static [Transport],
+        place: fn(Role, &Client) -> String,
+    ) -> Outcomes {
         thread::scope(|scope| {
-            let check = |transport| (transport, scope.spawn(move || self.check(transport)));
-            let checks: Vec<_> = TRANSPORTS.iter().map(check).collect();
+            let check = |transport| (transport, scope.spawn(move || self.check(transport, place)));
+            let checks: Vec<_> = transports.iter().map(check).collect();
             let outcomes = checks.into_iter().flat_map(|(transport, check)| {
                 let outcomes = check
                     .join()
@@ -161,8 +155,12 @@ impl Run {
         })
     }
 
-    fn check(&self, transport: &'static Transport) -> Fallible<Outcomes> {
-        let pairs = create_pairs(&self.folder, transport, |_| true, |_, _| String::new())?;
+    fn check(
+        &self,
+        transport: &'static Transport,
+        place: fn(Role, &Client) -> String,
+    ) -> Fallible<Outcomes> {
+        let pairs = create_pairs(&self.folder, transport, |_| true, place)?;
         self.share(&pairs).map(|shared| shared.outcomes)
     }
 
@@ -319,14 +317,14 @@ impl Run {
     }
 
     fn swarm(&self, pair: &Pair) -> Fallible<Swarm> {
-        self.scrape(pair.transport.families[0], &pair.info_hash)
+        self.scrape(pair.transport.families[0], PORT, &pair.info_hash)
     }
 
-    fn scrape(&self, family: &Family, info_hash: &str) -> Fallible<Swarm> {
+    fn scrape(&self, family: &Family, port: u16, info_hash: &str) -> Fallible<Swarm> {
         let hash: String = (0..20)
             .map(|at| format!("%{}", &info_hash[2 * at..][..2]))
             .collect();
-        let (socket, passkey) = (family.socket, self.passkey);
+        let (socket, passkey) = (family.socket(port), self.passkey);
         let url = format!("http://{socket}{passkey}/scrape?info_hash={hash}");
         let curl = [
             "curl",
@@ -359,23 +357,6 @@ impl Drop for Run {
     }
 }
 
-/// A folder of its own for a test.
-fn new_folder(name: &str) -> Fallible<PathBuf> {
-    let path =
-        Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("clients-{name}-{}", process::id()));
-    create_folder(&path)?;
-    Ok(path)
-}
-
-/// The configuration, with more sections if there is more to say.
-fn config_text(sections: &str) -> String {
-    let ports = format!(r#"["{}", "{}"]"#, IPV4.socket, IPV6.socket);
-    format!(
-        r#"{{"network": {{"udp": {ports}, "http": {ports}}},
-            "announce": {{"interval": "15s", "min_interval": "10s", "jitter": 0}}{sections}}}"#
-    )
-}
-
 /// What became of the pairs, and the clients, which still run.
 struct Shared {
     outcomes: Outcomes,
@@ -392,15 +373,4 @@ struct Swarm {
 fn find<'a>(running: &'a [Running], client: &str) -> &'a Running {
     let found = running.iter().find(|running| running.client.name == client);
     found.expect("every client of a pair is started")
-}
-
-/// Whether the condition came true before the deadline.
-fn wait_until(deadline: Instant, condition: impl Fn() -> bool) -> bool {
-    while !condition() {
-        if Instant::now() > deadline {
-            return false;
-        }
-        thread::sleep(POLL_EVERY);
-    }
-    true
 }

@@ -31,28 +31,25 @@ pub struct Pair {
 }
 
 impl Pair {
-    /// A pair of clients, given by role, as are their passkeys.
+    /// A pair of clients, given by role, as is what stands before `/announce` in their URLs.
     pub fn create(
         folder: &Path,
         transport: &'static Transport,
         [seeder, leecher]: [&'static str; 2],
-        [of_seeder, of_leecher]: &[String; 2],
+        [for_seeder, for_leecher]: &[String; 2],
     ) -> Fallible<Pair> {
         let file = format!("{}-{seeder}-{leecher}", transport.name);
         let content = noise(&file);
         let source = folder.join(&file);
         write(&source, &content)?;
-        let create = |role: Role, passkey: &str| -> Fallible<(PathBuf, String)> {
+        let create = |role: Role, place: &str| -> Fallible<(PathBuf, String)> {
             let torrent = folder.join(format!("{file}.{role:?}.torrent"));
-            let url = format!(
-                "{}://{TRACKER_NAME}:6969{passkey}/announce",
-                transport.scheme
-            );
+            let url = format!("{}://{TRACKER_NAME}{place}/announce", transport.scheme);
             let hash = create_torrent(&source, &torrent, &url)?;
             Ok((torrent, hash))
         };
-        let (first, info_hash) = create(Role::Seeder, of_seeder)?;
-        let (second, same) = create(Role::Leecher, of_leecher)?;
+        let (first, info_hash) = create(Role::Seeder, for_seeder)?;
+        let (second, same) = create(Role::Leecher, for_leecher)?;
         if info_hash != same {
             return Err(format!("{file}: the info-hash depends on the URL"));
         }
@@ -92,23 +89,20 @@ impl Pair {
 }
 
 /// Every pair of these clients that can meet over a transport, each with a torrent of its own.
-/// `passkey` gives what stands before `/announce` for a role and a client.
+/// `place` gives what stands between the tracker's name and `/announce` for a role and a client.
 pub fn create_pairs(
     folder: &Path,
     transport: &'static Transport,
     takes_part: impl Fn(&Client) -> bool,
-    passkey: impl Fn(Role, &Client) -> String,
+    place: impl Fn(Role, &Client) -> String,
 ) -> Fallible<Vec<Pair>> {
     let mut pairs = Vec::new();
     for seeder in CLIENTS.iter().filter(|client| takes_part(client)) {
         let others = CLIENTS.iter().filter(|client| takes_part(client));
         for leecher in others.filter(|other| seeder.can_meet(other, transport.name)) {
             let names = [seeder.name, leecher.name];
-            let passkeys = [
-                passkey(Role::Seeder, seeder),
-                passkey(Role::Leecher, leecher),
-            ];
-            pairs.push(Pair::create(folder, transport, names, &passkeys)?);
+            let places = [place(Role::Seeder, seeder), place(Role::Leecher, leecher)];
+            pairs.push(Pair::create(folder, transport, names, &places)?);
         }
     }
     Ok(pairs)

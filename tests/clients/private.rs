@@ -5,8 +5,9 @@ use super::files::text;
 use super::namespace::Fallible;
 use super::pair::{Pair, Role, create_pairs};
 use super::programs::Client;
-use super::transport::{IPV4, IPV6, Transport};
-use super::{Outcomes, Run, Running, can_run, config_text, new_folder, wait_until};
+use super::setup::{can_run, config_text, new_folder, wait_until};
+use super::transport::{IPV4, IPV6, PORT, Transport};
+use super::{Outcomes, Run, Running};
 use chihaya::model::{InfoHash, Passkey};
 use chihaya::storage::{Directory, Edit, Sqlite, TorrentEdit, TorrentName, UserEdit, UserName};
 use rusqlite::Connection;
@@ -58,16 +59,20 @@ fn check() -> Fallible<(Run, Outcomes)> {
     let database = folder.join("site.db");
     let mut pairs = Vec::new();
     for (transport, takes_part) in &SCENES {
-        let passkey = |role, client: &Client| format!("/{}", passkey(transport, role, client.name));
-        pairs.push(create_pairs(&folder, transport, takes_part, passkey)?);
+        let place = |role, client: &Client| {
+            let passkey = passkey(transport, role, client.name);
+            format!(":{PORT}/{passkey}")
+        };
+        pairs.push(create_pairs(&folder, transport, takes_part, place)?);
     }
     register(&database, pairs.iter().flatten())?;
-    let config = config_text(&format!(
+    let sections = format!(
         r#", "tracker": "private", "storage": {{"path": {:?}, "flush_interval": 1}},
             "journal": {{"path": {:?}}}, "log": {{"level": "debug"}}"#,
         text(&database),
         text(&folder.join("journal"))
-    ));
+    );
+    let config = config_text(PORT, &sections);
     let mut run = Run::start("site", folder, &config, WATCHER)?;
     let mut outcomes = Vec::new();
     let mut told = Vec::new();
@@ -91,7 +96,7 @@ fn check() -> Fallible<(Run, Outcomes)> {
             }
         }
     }
-    run.tracker.end(END_BOUND)?;
+    run.end_trackers(END_BOUND)?;
     let db = Connection::open(&database).map_err(|err| err.to_string())?;
     for (user, role, bytes, moved) in told {
         let credited = moved.and_then(|moved| credited(&db, &user, role, bytes, moved));

@@ -54,7 +54,7 @@ pub const CLIENTS: [Client; 3] = [
 ];
 
 /// Programs that must be installed, and the packages that have them.
-const PROGRAMS: [(&str, &str); 7] = [
+const PROGRAMS: &[(&str, &str)] = &[
     ("ip", "iproute2"),
     ("curl", "curl"),
     ("transmission-create", "transmission-cli"),
@@ -62,6 +62,8 @@ const PROGRAMS: [(&str, &str); 7] = [
     ("transmission-remote", "transmission-cli"),
     ("transmission-daemon", "transmission-daemon"),
     ("aria2c", "aria2"),
+    #[cfg(feature = "redis")]
+    ("redis-server", "redis-server"),
 ];
 
 impl Client {

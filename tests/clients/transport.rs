@@ -3,28 +3,36 @@
 /// The tracker's name in the torrents: Transmission 3.00 cannot read `udp://[address]`.
 pub const TRACKER_NAME: &str = "tracker.test";
 
+/// Where the tracker is; others that share its swarms are on the ports after it.
+pub const PORT: u16 = 6969;
+
 pub struct Family {
     pub tracker: &'static str,
-    /// The tracker's address and port as they stand in a URL.
-    pub socket: &'static str,
+    /// The same as it stands in a URL.
+    url_host: &'static str,
     /// What stands before and after the number of a host in its address.
     network: (&'static str, &'static str),
 }
 
 pub const IPV4: Family = Family {
     tracker: "10.77.0.1",
-    socket: "10.77.0.1:6969",
+    url_host: "10.77.0.1",
     network: ("10.77.0.", "/24"),
 };
 
 // Transmission 3.00 has no UDP over IPv6 unless its address is out of 2000::/3.
 pub const IPV6: Family = Family {
     tracker: "2001:db8:77::1",
-    socket: "[2001:db8:77::1]:6969",
+    url_host: "[2001:db8:77::1]",
     network: ("2001:db8:77::", "/64"),
 };
 
 impl Family {
+    /// The address and a port of the tracker's as they stand in a URL.
+    pub fn socket(&self, port: u16) -> String {
+        format!("{}:{port}", self.url_host)
+    }
+
     pub fn host(&self, number: usize) -> String {
         format!("{}{number}{}", self.network.0, self.network.1)
     }

@@ -76,6 +76,42 @@ fn peer_ids_are_shared_too() {
 }
 
 #[test]
+fn whoever_watches_sees_what_is_exchanged() {
+    let Some(server) = Server::start("watch") else {
+        return;
+    };
+    const TOKEN: &str = "0123456789abcdef";
+    let admin = format!(
+        r#""admin": {{"listen": ["127.0.0.1:0"], "tokens": [{{"name": "watcher", "scope": "read", "token": "{TOKEN}"}}]}}, "#
+    );
+    let text = settings(&[server.url()], "watch", "");
+    let [one, two] = [0, 1].map(|_| Tracker::start(&text.replacen('{', &format!("{{{admin}"), 1)));
+    announce_to(&one, 'a', 2001, 5);
+    eventually_count(&[&two], 'a', [0, 1]);
+    let cache = |tracker: &Tracker| {
+        let mut connection = Connection::open(tracker.admin[0]);
+        connection.send(format!(
+            "GET /stats HTTP/1.1\r\nHost: t\r\nAuthorization: Bearer {TOKEN}\r\n\r\n"
+        ));
+        let stats: serde_json::Value =
+            serde_json::from_slice(&connection.answer().body).expect("JSON");
+        stats["cache"].clone()
+    };
+    eventually("what was told is counted", || {
+        cache(&one)["redis_appended_announces"] == 1 && cache(&two)["redis_applied_announces"] == 1
+    });
+    let seen = cache(&two);
+    for (name, value) in [
+        ("redis_failing", 0),
+        ("redis_appended_announces", 0),
+        ("redis_backlog_announces", 0),
+        ("redis_lost_announces", 0),
+    ] {
+        assert_eq!(seen[name], value, "{name}: {seen}");
+    }
+}
+
+#[test]
 fn keys_keep_swarms_apart() {
     let Some(server) = Server::start("apart") else {
         return;

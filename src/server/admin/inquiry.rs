@@ -13,7 +13,7 @@ use crate::tracker::api::{Answer, Question, Shown, ShownPeer, document, peers, u
 use crate::tracker::pace::Pace;
 use crate::tracker::registry::Registry;
 use crate::tracker::sessions::Listed;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -180,12 +180,17 @@ impl Inquiry {
                 })
             })
             .collect();
+        let mut cache = Map::new();
+        self.driver.gauges(&mut |name, value| {
+            cache.insert(name.to_owned(), value.into());
+        });
         let mut stats = json!({
             "version": env!("CARGO_PKG_VERSION"),
             "tracker": if self.private.is_some() { "private" } else { "public" },
             "uptime_secs": self.start.elapsed().as_secs(),
             "workers": workers,
             "swarms": { "torrents": swarms.torrents, "peers": swarms.peers },
+            "cache": cache,
             "admin": {
                 "connections": served.connections,
                 "requests": served.requests,

@@ -314,6 +314,11 @@ fn stats() -> Value {
             "uptime_secs": count(),
             "workers": { "type": "array", "items": worker },
             "swarms": whole(json!({ "torrents": count(), "peers": count() })),
+            "cache": {
+                "type": "object",
+                "description": "What its driver tells of itself",
+                "additionalProperties": count(),
+            },
             "admin": whole(json!({
                 "connections": count(),
                 "requests": count(),
@@ -328,6 +333,7 @@ fn stats() -> Value {
             "uptime_secs",
             "workers",
             "swarms",
+            "cache",
             "admin",
         ],
     )

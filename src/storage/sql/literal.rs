@@ -1,5 +1,6 @@
-//! Values as literals that need no quoting: numbers in decimal, all else in hex digits. Whatever a
-//! stranger has put into a value, none of it is ever read as SQL.
+//! Values as literals that need no quoting: numbers in decimal, all else in hex digits, but for
+//! letters and digits of ASCII in PostgreSQL. Whatever a stranger has put into a value, none of it is
+//! ever read as SQL.
 
 use super::connection::Dialect;
 use crate::model::UnixTime;
@@ -80,12 +81,29 @@ fn characters(to: &mut String, dialect: Dialect, text: &str) {
             to.push('\'');
         }
         Dialect::Postgres => {
-            to.push_str("convert_from(BYTEA '\\x");
-            // No text of PostgreSQL can hold a NUL.
-            for part in text.split('\0') {
-                hex(to, part.as_bytes());
+            // Not convert_from: its result has a collation of its own, so that no index of a column
+            // of text would be looked into.
+            to.push_str("TEXT U&'");
+            text.chars().for_each(|character| escaped(to, character));
+            to.push('\'');
+        }
+    }
+}
+
+/// Letters and digits of ASCII as they are, all else by its number in hex digits.
+fn escaped(to: &mut String, character: char) {
+    match u32::from(character) {
+        // No text of PostgreSQL can hold a NUL.
+        0 => {}
+        _ if character.is_ascii_alphanumeric() => to.push(character),
+        number => {
+            let [_, high, middle, low] = number.to_be_bytes();
+            to.push('\\');
+            if high > 0 {
+                to.push('+');
+                hex(to, &[high]);
             }
-            to.push_str("', 'UTF8')");
+            hex(to, &[middle, low]);
         }
     }
 }

@@ -2,14 +2,8 @@
 
 use super::values::rows;
 use super::{on_each, run};
-use std::fmt::Write;
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
-}
+use chihaya::storage::sql::{Datum, write_literal};
+use std::borrow::Cow;
 
 #[test]
 fn bytes_and_texts_arrive_as_they_are() {
@@ -33,9 +27,8 @@ fn bytes_and_texts_arrive_as_they_are() {
             )],
         );
         for bytes in bytes {
-            let hex = hex(bytes);
-            let (maria, postgres) = (format!("X'{hex}'"), format!("'\\x{hex}'::bytea"));
-            let literal = site.either(&maria, &postgres);
+            let mut literal = String::new();
+            write_literal(&mut literal, db.dialect(), &Datum::Bytes(bytes));
             run(
                 &mut *db,
                 &[
@@ -52,10 +45,9 @@ fn bytes_and_texts_arrive_as_they_are() {
             }
         }
         for text in texts {
-            let hex = hex(text.as_bytes());
-            let maria = format!("CONVERT(X'{hex}' USING utf8mb4)");
-            let postgres = format!("convert_from('\\x{hex}','UTF8')");
-            let literal = site.either(&maria, &postgres);
+            let mut literal = String::new();
+            let value = Datum::Text(Cow::Borrowed(text));
+            write_literal(&mut literal, db.dialect(), &value);
             run(
                 &mut *db,
                 &[

@@ -9,8 +9,8 @@ use crate::config::Config;
 use crate::server::Redis;
 use crate::server::StartError;
 #[cfg(feature = "sqlite")]
-use crate::storage::Sqlite;
-use crate::storage::{NoStorage, Storage, StorageError};
+use crate::storage::sqlite::{self, Sqlite};
+use crate::storage::{Elapsed, Finding, NoStorage, Prepared, Report, Storage, StorageError};
 use std::sync::Arc;
 
 /// Opens a cache driver: the configuration, the number of workers, a secret key.
@@ -102,6 +102,73 @@ impl Drivers {
             "mysql" => databases::MYSQL.prepare(config).map(drop),
             _ => Ok(()),
         }
+    }
+
+    /// The statements that make the tables of the configured storage, as far as they are not the
+    /// web application's, for an operator to run.
+    pub fn schema(&self, config: &Config) -> Result<String, StartError> {
+        let name = self.known_storage(config)?;
+        let schema = match name {
+            #[cfg(feature = "sqlite")]
+            "sqlite" => Ok(sqlite::schema()),
+            #[cfg(feature = "postgres")]
+            "postgres" => databases::POSTGRES.schema(config),
+            #[cfg(feature = "mysql")]
+            "mysql" => databases::MYSQL.schema(config),
+            _ => Ok(format!(
+                "-- The storage driver {name} has no tables: there is nothing to make.\n"
+            )),
+        };
+        schema.map_err(StartError::Storage)
+    }
+
+    /// Lets the configured database prepare all that the tracker would say to it. Nothing is
+    /// changed there.
+    pub fn try_statements(&self, config: &Config) -> Result<Prepared, StartError> {
+        let prepared = match self.known_storage(config)? {
+            #[cfg(feature = "sqlite")]
+            "sqlite" => sqlite::prepare(&config.storage.path),
+            #[cfg(feature = "postgres")]
+            "postgres" => databases::POSTGRES.try_statements(config),
+            #[cfg(feature = "mysql")]
+            "mysql" => databases::MYSQL.try_statements(config),
+            _ => Ok(Prepared::Nothing),
+        };
+        prepared.map_err(StartError::Storage)
+    }
+
+    /// Runs all that the tracker would say to the configured database, and takes back what is
+    /// written. `elapsed` is asked before and after each statement that loads.
+    #[allow(unused_variables, reason = "a build may have no such driver")]
+    pub fn inspect_storage(
+        &self,
+        config: &Config,
+        elapsed: Elapsed<'_>,
+    ) -> Result<Report, StartError> {
+        let name = self.known_storage(config)?;
+        let report = match name {
+            #[cfg(feature = "sqlite")]
+            "sqlite" => sqlite::check(&config.storage.path, elapsed),
+            #[cfg(feature = "postgres")]
+            "postgres" => databases::POSTGRES.check(config, elapsed),
+            #[cfg(feature = "mysql")]
+            "mysql" => databases::MYSQL.check(config, elapsed),
+            _ => {
+                let note = Finding::warning("this driver cannot be checked");
+                Ok(Report {
+                    findings: vec![note],
+                    ..Report::default()
+                })
+            }
+        };
+        let mut report = report.map_err(StartError::Storage)?;
+        name.clone_into(&mut report.driver);
+        Ok(report)
+    }
+
+    /// The name of the configured storage driver, if there is one.
+    fn known_storage<'c>(&self, config: &'c Config) -> Result<&'c str, StartError> {
+        self.storage(config).map(|_| config.storage.driver.as_str())
     }
 
     /// Opens the configured storage, for programs that look into it beside a running tracker.

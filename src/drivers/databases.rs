@@ -2,9 +2,10 @@
 
 use crate::config::{self, Config, secret_text};
 use crate::storage::sql::{
-    self, Connection, Dialect, Plan, Server, SqlError, SqlStorage, Tls, find_preset, preset_names,
+    self, Connection, Dialect, Fault, Plan, Preset, Server, SqlError, SqlStorage, Tls, find_preset,
+    preset_names,
 };
-use crate::storage::{Storage, StorageError};
+use crate::storage::{Elapsed, Prepared, Report, Storage, StorageError};
 use std::time::Duration;
 
 /// A driver: its name, its SQL, and how it connects.
@@ -38,23 +39,91 @@ impl Database {
 
     /// The same without a connection yet: its statements have been read.
     pub(super) fn prepare(&self, config: &Config) -> Result<SqlStorage, StorageError> {
-        let settings = &config.storage;
-        let name = &settings.preset;
-        let preset = find_preset(name, self.dialect).ok_or_else(|| {
+        let Read {
+            plan,
+            preset,
+            server,
+        } = self.read(config)?;
+        let open = self.open;
+        let open = Box::new(move || open(&server));
+        Ok(SqlStorage::new(self.name, plan, preset, open))
+    }
+
+    /// What the configuration says of it.
+    fn read(&self, config: &Config) -> Result<Read, StorageError> {
+        let preset = self.preset(config)?;
+        let [load, write] = config.storage.statements.given();
+        let plan = Plan::new(self.dialect, preset, &load, &write)
+            .map_err(|faults| StorageError::Fatal(faults.join("; ")))?;
+        Ok(Read {
+            plan,
+            preset,
+            server: server(&config.storage)?,
+        })
+    }
+
+    fn preset(&self, config: &Config) -> Result<&'static Preset, StorageError> {
+        let name = &config.storage.preset;
+        find_preset(name, self.dialect).ok_or_else(|| {
             let known = preset_names(self.dialect).join(", ");
             StorageError::Fatal(format!(
                 "storage.preset: {} has no preset {name:?}; there are: {known}",
                 self.name
             ))
-        })?;
-        let [load, write] = settings.statements.given();
-        let plan = Plan::new(self.dialect, preset, &load, &write)
-            .map_err(|faults| StorageError::Fatal(faults.join("; ")))?;
-        let server = server(settings)?;
-        let open = self.open;
-        let open = Box::new(move || open(&server));
-        Ok(SqlStorage::new(self.name, plan, preset, open))
+        })
     }
+
+    /// The statements that make the tables that the tracker needs beside those of a site.
+    pub(super) fn schema(&self, config: &Config) -> Result<String, StorageError> {
+        let preset = self.preset(config)?;
+        Ok(sql::schema_text(preset))
+    }
+
+    /// Lets the database prepare every statement.
+    pub(super) fn try_statements(&self, config: &Config) -> Result<Prepared, StorageError> {
+        let Read {
+            plan,
+            preset,
+            server,
+        } = self.read(config)?;
+        let opened = (self.open)(&server);
+        let prepared = opened.and_then(|mut db| sql::prepare(&mut *db, &plan, preset));
+        Ok(match prepared {
+            Ok(prepared) => prepared,
+            Err(error) => match error.kind {
+                Fault::Lost | Fault::Busy => Prepared::Unreachable(error.message),
+                Fault::Data | Fault::Wrong => {
+                    Prepared::Faults(vec![format!("storage: {}", error.message)])
+                }
+            },
+        })
+    }
+
+    /// Runs every statement, and takes back what it wrote.
+    pub(super) fn check(
+        &self,
+        config: &Config,
+        elapsed: Elapsed<'_>,
+    ) -> Result<Report, StorageError> {
+        let Read {
+            plan,
+            preset,
+            server,
+        } = self.read(config)?;
+        let opened = (self.open)(&server);
+        let report = opened.and_then(|mut db| sql::check(&mut *db, &plan, preset, elapsed));
+        report.map_err(|error| match error.kind {
+            Fault::Lost | Fault::Busy => StorageError::Retry(error.message),
+            Fault::Data | Fault::Wrong => StorageError::Fatal(error.message),
+        })
+    }
+}
+
+/// What the configuration says of a database.
+struct Read {
+    plan: Plan,
+    preset: &'static Preset,
+    server: Server,
 }
 
 fn server(settings: &config::Storage) -> Result<Server, StorageError> {

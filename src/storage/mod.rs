@@ -9,9 +9,11 @@ pub mod conformance;
 mod edit;
 mod listing;
 mod none;
+mod report;
+mod sample;
 pub mod sql;
 #[cfg(feature = "sqlite")]
-mod sqlite;
+pub mod sqlite;
 
 pub use change::{Change, Client, Cursor, Global, Token, Torrent, TorrentStatus, User, Wanted};
 pub use commit::{
@@ -23,6 +25,7 @@ pub use edit::{
 };
 pub use listing::{Entry, Listing, TokenKey, TorrentEntry, UserEntry};
 pub use none::NoStorage;
+pub use report::{Checked, Elapsed, Finding, Prepared, Report, Severity};
 #[cfg(feature = "sqlite")]
 pub use sqlite::Sqlite;
 

@@ -77,6 +77,54 @@ pub(super) struct Columns {
     places: Vec<Option<usize>>,
 }
 
+/// How the columns of a result fit those that a statement may have.
+pub(super) struct Fit {
+    /// Those that must be there and are not.
+    pub(super) missing: Vec<&'static str>,
+    /// Those that nobody knows.
+    pub(super) unknown: Vec<String>,
+    /// Those that are left out, so that their rows are as if they said nothing.
+    pub(super) left_out: Vec<&'static str>,
+}
+
+impl Fit {
+    pub(super) fn of<'n>(
+        names: &'static [&'static str],
+        needed: usize,
+        found: impl Iterator<Item = &'n str> + Clone,
+    ) -> Fit {
+        let is_left_out = |name: &&str| {
+            let mut found = found.clone();
+            !found.any(|column| column.eq_ignore_ascii_case(name))
+        };
+        let left_out = |names: &[&'static str]| names.iter().copied().filter(is_left_out).collect();
+        let is_known = |column: &&str| {
+            let mut names = names.iter();
+            names.any(|name| column.eq_ignore_ascii_case(name))
+        };
+        let unknown = found.clone().filter(|column| !is_known(column));
+        let (needed, others) = names.split_at(needed.min(names.len()));
+        Fit {
+            missing: left_out(needed),
+            unknown: unknown.map(str::to_owned).collect(),
+            left_out: left_out(others),
+        }
+    }
+
+    /// What is wrong with a result that has these of the names; nothing, or the first of it.
+    pub(super) fn fault(&self, names: &[&str]) -> Option<String> {
+        if !self.missing.is_empty() {
+            let missing = self.missing.join(", ");
+            return Some(format!("its result lacks the column {missing}"));
+        }
+        let column = self.unknown.first()?;
+        let names = names.join(", ");
+        Some(format!(
+            "its result has a column {column:?}; there may be {names}"
+        ))
+    }
+}
+
 impl Columns {
     /// Finds columns by their names, of which the first ones must be there.
     pub(super) fn find<'n>(
@@ -84,33 +132,15 @@ impl Columns {
         needed: usize,
         found: impl Iterator<Item = &'n str> + Clone,
     ) -> Result<Columns, String> {
+        if let Some(fault) = Fit::of(names, needed, found.clone()).fault(names) {
+            return Err(fault);
+        }
         let place = |name: &&str| {
             let mut found = found.clone();
             found.position(|column| column.eq_ignore_ascii_case(name))
         };
-        let places: Vec<_> = names.iter().map(place).collect();
-        let missing = names.iter().zip(&places).take(needed);
-        let missing: Vec<_> = missing
-            .filter(|(_, place)| place.is_none())
-            .map(|(name, _)| *name)
-            .collect();
-        if !missing.is_empty() {
-            return Err(format!(
-                "its result lacks the column {}",
-                missing.join(", ")
-            ));
-        }
-        let unknown = |column: &&str| {
-            let mut names = names.iter();
-            !names.any(|name| column.eq_ignore_ascii_case(name))
-        };
-        match found.clone().find(unknown) {
-            Some(column) => Err(format!(
-                "its result has a column {column:?}; there may be {}",
-                names.join(", ")
-            )),
-            None => Ok(Columns { names, places }),
-        }
+        let places = names.iter().map(place).collect();
+        Ok(Columns { names, places })
     }
 
     pub(super) fn of<'r>(&'r self, row: &'r dyn Row) -> Cells<'r> {

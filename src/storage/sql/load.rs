@@ -36,7 +36,7 @@ impl<'a> Loading<'a> {
 
     /// Shows everything; returns the cursor to go on from, where changes can be told.
     pub(super) fn all(&mut self) -> Result<Option<Cursor>, SqlError> {
-        self.begin()?;
+        begin(self.connection)?;
         let load = &self.plan.load;
         // Before the rows: what changes meanwhile is told twice rather than never.
         let cursor = match &load.changes {
@@ -61,7 +61,7 @@ impl<'a> Loading<'a> {
 
     /// Shows what changed rows hold now, each once.
     pub(super) fn since(&mut self, changes: &Changes, since: Cursor) -> Result<Cursor, SqlError> {
-        self.begin()?;
+        begin(self.connection)?;
         let (cursor, changed) = self.changed(changes, since)?;
         for changed in &changed {
             self.look_at(changed)?;
@@ -72,7 +72,7 @@ impl<'a> Loading<'a> {
 
     /// Shows those of the wanted that are there, with their tokens.
     pub(super) fn find(&mut self, wanted: &Wanted) -> Result<(), SqlError> {
-        self.begin()?;
+        begin(self.connection)?;
         let load = &self.plan.load;
         for passkey in &wanted.passkeys {
             let key = Key::Text(passkey.as_bytes().into());
@@ -83,21 +83,6 @@ impl<'a> Loading<'a> {
             self.find_one(&load.torrents, &directory::TORRENTS, &key)?;
         }
         self.end()
-    }
-
-    fn begin(&mut self) -> Result<(), SqlError> {
-        let statements: &[&str] = match self.connection.dialect() {
-            Dialect::Sqlite => &["BEGIN"],
-            Dialect::Postgres => &["BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"],
-            Dialect::Mysql => &[
-                "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ",
-                "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY",
-            ],
-        };
-        for statement in statements {
-            self.connection.execute(statement)?;
-        }
-        Ok(())
     }
 
     fn end(&mut self) -> Result<(), SqlError> {
@@ -280,6 +265,22 @@ impl<'a> Loading<'a> {
     }
 }
 
+/// Begins to read: one state of the database, which is not changed.
+pub(super) fn begin(connection: &mut dyn Connection) -> Result<(), SqlError> {
+    let statements: &[&str] = match connection.dialect() {
+        Dialect::Sqlite => &["BEGIN"],
+        Dialect::Postgres => &["BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"],
+        Dialect::Mysql => &[
+            "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ",
+            "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY",
+        ],
+    };
+    for statement in statements {
+        connection.execute(statement)?;
+    }
+    Ok(())
+}
+
 /// The columns of a part in this result, found at its first row.
 fn known<'c>(
     columns: &'c mut Option<Columns>,
@@ -304,7 +305,7 @@ fn once<'c>(
     Ok(columns.insert(found))
 }
 
-fn names(row: &dyn Row) -> impl Iterator<Item = &str> + Clone {
+pub(super) fn names(row: &dyn Row) -> impl Iterator<Item = &str> + Clone {
     (0..row.len()).map(|column| row.name(column))
 }
 

@@ -1,6 +1,7 @@
 //! Any database that speaks SQL: statements from a preset or the configuration, with values as
 //! literals.
 
+mod check;
 mod connection;
 mod directory;
 mod fields;
@@ -15,6 +16,7 @@ mod plan;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod presets;
+mod schema;
 #[cfg(any(feature = "mysql", feature = "postgres"))]
 mod server;
 mod storage;
@@ -23,6 +25,7 @@ mod template;
 mod words;
 mod write;
 
+pub use check::{check, prepare};
 pub use connection::{Connection, Dialect, Fault, Row, RowByRow, Rows, SqlError, Value};
 pub use literal::{Datum, write as write_literal};
 #[cfg(feature = "mysql")]
@@ -31,6 +34,7 @@ pub use plan::{Given, Plan};
 #[cfg(feature = "postgres")]
 pub use postgres::open as open_postgres;
 pub use presets::{ALL as PRESETS, Preset, find as find_preset, names as preset_names};
+pub use schema::text as schema_text;
 #[cfg(any(feature = "mysql", feature = "postgres"))]
 pub use server::{Server, Tls};
 pub use storage::{Open, SqlStorage};

@@ -75,7 +75,24 @@ pub(super) fn position(
     Ok(position)
 }
 
-fn step_of(writer: &str, from: u64, to: u64) -> Step {
+/// Begins to write.
+pub(super) fn begin(connection: &mut dyn Connection) -> Result<(), SqlError> {
+    let statements: &[&str] = match connection.dialect() {
+        Dialect::Sqlite => &["BEGIN IMMEDIATE"],
+        Dialect::Postgres => &["BEGIN"],
+        // Locks of what is not there, which the default would take, only make deadlocks.
+        Dialect::Mysql => &[
+            "SET TRANSACTION ISOLATION LEVEL READ COMMITTED",
+            "START TRANSACTION",
+        ],
+    };
+    for statement in statements {
+        connection.execute(statement)?;
+    }
+    Ok(())
+}
+
+pub(super) fn step_of(writer: &str, from: u64, to: u64) -> Step {
     Step {
         writer: writer.to_owned(),
         from,
@@ -83,7 +100,11 @@ fn step_of(writer: &str, from: u64, to: u64) -> Step {
     }
 }
 
-fn render_one<R>(template: &Template<R>, row: &R, sql: &mut String) -> Result<(), SqlError> {
+pub(super) fn render_one<R>(
+    template: &Template<R>,
+    row: &R,
+    sql: &mut String,
+) -> Result<(), SqlError> {
     let done = template.render(std::slice::from_ref(row), sql);
     done.map(drop)
         .map_err(|Unfit(_)| SqlError::new(Fault::Wrong, TOO_LARGE))
@@ -106,7 +127,7 @@ struct Part<'p, R: 'static> {
 
 impl Writing<'_> {
     fn commit(mut self, writer: &str, batch: &Commit) -> Result<(), Failed> {
-        let begun = self.begin().map_err(Failed::from);
+        let begun = begin(self.connection).map_err(Failed::from);
         let result = begun.and_then(|()| self.write(writer, batch));
         match result {
             Ok(()) => Ok(self.connection.execute("COMMIT").map(drop)?),
@@ -119,22 +140,6 @@ impl Writing<'_> {
                 Err(failed)
             }
         }
-    }
-
-    fn begin(&mut self) -> Result<(), SqlError> {
-        let statements: &[&str] = match self.connection.dialect() {
-            Dialect::Sqlite => &["BEGIN IMMEDIATE"],
-            Dialect::Postgres => &["BEGIN"],
-            // Locks of what is not there, which the default would take, only make deadlocks.
-            Dialect::Mysql => &[
-                "SET TRANSACTION ISOLATION LEVEL READ COMMITTED",
-                "START TRANSACTION",
-            ],
-        };
-        for statement in statements {
-            self.connection.execute(statement)?;
-        }
-        Ok(())
     }
 
     fn write(&mut self, writer: &str, batch: &Commit) -> Result<(), Failed> {

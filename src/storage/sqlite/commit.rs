@@ -25,26 +25,38 @@ pub(super) fn commit(
             position(&work, writer).map_err(&failed)?,
         ));
     }
-    let mut parts = Parts::new(&work);
+    write(&work, batch)?;
+    work.commit().map_err(&failed)
+}
+
+const NEW_WRITER: &str = "INSERT OR IGNORE INTO tracker_batches (writer, seq) VALUES (?1, 0)";
+const STEP: &str = "UPDATE tracker_batches SET seq = ?3 WHERE writer = ?1 AND seq = ?2";
+
+/// All that is said to the database.
+pub(super) const STATEMENTS: [&str; 8] = [
+    NEW_WRITER, STEP, USERS, HISTORY, TORRENTS, PEERS, FORGOTTEN, EVENTS,
+];
+
+/// Writes all rows, or tells which are refused.
+pub(super) fn write(work: &Connection, batch: &Commit) -> Result<(), StorageError> {
+    let mut parts = Parts::new(work);
     parts.write(Table::Users, USERS, &batch.users, user)?;
     parts.write(Table::History, HISTORY, &batch.history, history)?;
     parts.write(Table::Torrents, TORRENTS, &batch.torrents, torrent)?;
     parts.write(Table::Peers, PEERS, &batch.peers, peer)?;
     parts.write(Table::Forgotten, FORGOTTEN, &batch.forgotten, forgotten)?;
     parts.write(Table::Events, EVENTS, &batch.events, event)?;
-    if !parts.rejected.is_empty() {
-        return Err(StorageError::Rows(parts.rejected));
+    match parts.rejected.is_empty() {
+        true => Ok(()),
+        false => Err(StorageError::Rows(parts.rejected)),
     }
-    work.commit().map_err(&failed)
 }
 
 /// Moves the writer's position, if it is where the batch begins.
-fn step(work: &Connection, writer: &str, batch: &Commit) -> rusqlite::Result<bool> {
-    let new = "INSERT OR IGNORE INTO tracker_batches (writer, seq) VALUES (?1, 0)";
-    work.execute(new, [writer])?;
-    let step = "UPDATE tracker_batches SET seq = ?3 WHERE writer = ?1 AND seq = ?2";
+pub(super) fn step(work: &Connection, writer: &str, batch: &Commit) -> rusqlite::Result<bool> {
+    work.execute(NEW_WRITER, [writer])?;
     let (from, to) = (batch.from.cast_signed(), batch.to.cast_signed());
-    Ok(work.execute(step, params![writer, from, to])? == 1)
+    Ok(work.execute(STEP, params![writer, from, to])? == 1)
 }
 
 /// The parts of a batch, and what was refused of them.

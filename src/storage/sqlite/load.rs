@@ -12,6 +12,8 @@ use rusqlite::{Connection, OptionalExtension, Params, Row, Statement};
 /// Rows told of one by one before they are only counted.
 const SKIPPED_TOLD: u32 = 5;
 
+pub(super) const OPTIONS: &str = "SELECT name, value FROM tracker_options";
+
 pub(super) fn load(
     db: &mut Connection,
     since: Option<Cursor>,
@@ -266,7 +268,7 @@ impl<'a> Reader<'a> {
     /// Shows what holds for everybody; what the options leave out is as if nothing were said.
     fn global(&mut self) -> rusqlite::Result<()> {
         let mut global = Global::default();
-        let mut options = self.db.prepare("SELECT name, value FROM tracker_options")?;
+        let mut options = self.db.prepare(OPTIONS)?;
         let mut options = options.query(())?;
         while let Some(option) = options.next()? {
             if let Err(fault) = set_option(&mut global, option) {
@@ -360,7 +362,7 @@ fn token_gone(user: i64, torrent: i64) -> Option<Change> {
     })
 }
 
-fn set_option(global: &mut Global, row: &Row<'_>) -> Result<(), Fault> {
+pub(super) fn set_option(global: &mut Global, row: &Row<'_>) -> Result<(), Fault> {
     let value = row.get_ref(1).ok().and_then(|value| value.as_i64().ok());
     let value = value.ok_or("the value is no integer")?;
     let name = row.get_ref(0).ok();

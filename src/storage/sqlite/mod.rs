@@ -3,6 +3,7 @@
 //! It makes tables of its own (`tracker_users`, `tracker_torrents`, …), which a web application may
 //! write while the tracker runs: triggers note what was changed.
 
+mod check;
 mod commit;
 #[cfg(test)]
 mod commit_tests;
@@ -20,6 +21,8 @@ mod schema;
 mod site;
 #[cfg(test)]
 mod tests;
+
+pub use check::{check, prepare};
 
 use super::{Change, Commit, Cursor, Directory, Storage, StorageError, Wanted};
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension};
@@ -107,6 +110,11 @@ impl Storage for Sqlite {
     fn directory(&mut self) -> Option<&mut dyn Directory> {
         Some(self)
     }
+}
+
+/// The statements that make the tables.
+pub fn schema() -> String {
+    schema::text()
 }
 
 /// Positions are kept in the bits of a signed number: they are only ever compared for equality.

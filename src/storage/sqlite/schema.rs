@@ -196,6 +196,14 @@ CREATE TRIGGER tracker_options_changed AFTER UPDATE ON tracker_options
 BEGIN INSERT INTO tracker_changes (kind) VALUES ('options'); END;
 ";
 
+/// All of it, for an operator to run.
+pub(super) fn text() -> String {
+    format!(
+        "BEGIN IMMEDIATE;\n{TABLES}{TRIGGERS}\n\
+         INSERT INTO tracker_schema (version) VALUES ({VERSION});\nCOMMIT;\n"
+    )
+}
+
 /// Makes the tables where they are missing; leaves everything else in the file alone.
 pub(super) fn prepare(db: &mut Connection) -> Result<(), StorageError> {
     // A file that is ready is not written, and so waits for nobody.
@@ -222,7 +230,7 @@ pub(super) fn prepare(db: &mut Connection) -> Result<(), StorageError> {
 }
 
 /// Whether the tables are there, in a version that can be served.
-fn known(db: &Connection) -> Result<bool, StorageError> {
+pub(super) fn known(db: &Connection) -> Result<bool, StorageError> {
     let failed = failure("cannot read its version");
     let named = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'tracker_schema'";
     let there = db.query_row(named, [], |_| Ok(())).optional();

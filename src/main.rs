@@ -29,11 +29,9 @@ fn start(arguments: &Arguments) -> Result<(), Failure> {
     let config = read_config(config_file)?;
     match &arguments.command {
         Command::PrintConfig => show(&format!("{}\n", config.without_secrets().to_json())),
-        Command::Check => {
-            let checked = Drivers::builtin().check_storage(&config);
-            checked.map_err(|error| Failure::fault(error.to_string()))?;
-            show("the configuration is good\n")
-        }
+        Command::Check => cli::storage::check(&config),
+        Command::Schema => cli::storage::schema(&config),
+        Command::CheckStorage => cli::storage::inspect(&config, arguments.json),
         Command::Site(command) => {
             // Who asked is told of errors; what else the storage says is for a log.
             log_from(filter(config.log.level).min(LevelFilter::Warn));

@@ -94,10 +94,19 @@ fn command(
         return Err(format!("{name} takes no command").into());
     }
     let mut words = Words::new(words);
-    let command = site_command(&mut words, &mut given)?;
+    let noun = words.verb()?;
+    let command = match noun.as_str() {
+        "schema" if json => return Err("schema prints SQL: --json does not belong to it".into()),
+        "schema" => Command::Schema,
+        "storage" => match words.verb()?.as_str() {
+            "check" => Command::CheckStorage,
+            _ => return Err("storage: check?".into()),
+        },
+        _ => Command::Site(site_command(noun, &mut words, &mut given)?),
+    };
     words.end()?;
     given.end(&words.command)?;
-    Ok(Command::Site(command))
+    Ok(command)
 }
 
 /// The words of a command, one after the other.
@@ -187,8 +196,7 @@ fn name(text: &str, what: &str) -> Result<Name, String> {
     }
 }
 
-fn site_command(words: &mut Words, given: &mut Given) -> Result<SiteCommand, Error> {
-    let noun = words.verb()?;
+fn site_command(noun: String, words: &mut Words, given: &mut Given) -> Result<SiteCommand, Error> {
     match noun.as_str() {
         "user" => user_command(words, given),
         "torrent" => torrent_command(words, given),

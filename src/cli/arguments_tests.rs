@@ -15,6 +15,8 @@ fn told(arguments: &[&str]) -> (&'static str, Option<PathBuf>) {
         Command::PrintConfig => "print",
         Command::Version => "version",
         Command::Help => "help",
+        Command::Schema => "schema",
+        Command::CheckStorage => "check storage",
         Command::Site(_) => "site",
     };
     (command, arguments.config_file)
@@ -32,6 +34,8 @@ fn what_is_run() {
         (&["--config", "c", "user", "add", "é"], "site", Some("c")),
         (&["user", "add", "bob", "--config=c"], "site", Some("c")),
         (&["user", "-config", "c", "add", "bob"], "site", Some("c")),
+        (&["schema", "--config", "c"], "schema", Some("c")),
+        (&["storage", "check", "--json"], "check storage", None),
     ] {
         assert_eq!(told(arguments), (command, config.map(PathBuf::from)));
     }
@@ -283,6 +287,10 @@ fn faults() {
         (&["--check", "user", "list"], "--check"),
         (&["user", "list", "--print-config"], "--print-config"),
         (&["user", "list", "--config"], "--config"),
+        (&["schema", "--json"], "--json does not belong"),
+        (&["schema", "all"], "all"),
+        (&["storage"], "storage: check?"),
+        (&["storage", "check", "--bytes"], "--bytes does not belong"),
         (&["--colour"], "--colour"),
         (&["-x"], "-x"),
     ] {
@@ -295,6 +303,8 @@ fn faults() {
 fn help_names_every_command_and_option() {
     use crate::cli::help::HELP;
     for word in [
+        "schema",
+        "storage check",
         "user add",
         "user list",
         "user show",

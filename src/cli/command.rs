@@ -9,6 +9,10 @@ pub enum Command {
     PrintConfig,
     Version,
     Help,
+    /// What makes the tables of the storage.
+    Schema,
+    /// Whether the storage can be used.
+    CheckStorage,
     /// Something of the directory, or of the running tracker.
     Site(SiteCommand),
 }

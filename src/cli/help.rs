@@ -8,10 +8,18 @@ A BitTorrent tracker. Without a configuration it serves a public tracker over HT
 port 6969 of all addresses.
 
   --config FILE    read settings from a JSON file (also: -config FILE)
-  --check          check the configuration and exit
+  --check          check the configuration and exit; of a private tracker also with the database
+                   that it names, which prepares every statement, if it can be reached
   --print-config   print the configuration in effect, defaults included, and exit
   --version        print the version and exit
   --help           print this and exit
+
+Commands for whoever sets up a storage:
+
+  schema                   print the SQL that makes what the tracker needs in the configured
+                           database; nothing is connected to
+  storage check            run every statement on the configured storage, taking back what it
+                           writes: rows read, columns and indices that are missing, errors
 
 Commands of a private tracker. They go to the tracker that runs with the same configuration, if
 its management API is on (admin.tokens), and are in effect at once; else to the configured storage

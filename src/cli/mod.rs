@@ -10,6 +10,7 @@ mod output;
 mod progress;
 mod session;
 mod site;
+pub mod storage;
 mod sync;
 mod table;
 mod time;

@@ -8,4 +8,6 @@ mod alone;
 mod both;
 mod folder;
 mod running;
+#[cfg(feature = "sqlite")]
+mod storage;
 mod terminal;

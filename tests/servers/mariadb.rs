@@ -43,7 +43,7 @@ pub fn command(server: &Server) -> Vec<String> {
     command
 }
 
-fn mariadb(server: &Server, database: &str) -> Command {
+pub fn mariadb(server: &Server, database: &str) -> Command {
     let mut command = Command::new("mariadb");
     command
         .arg("--no-defaults")

@@ -18,6 +18,7 @@ use process::{Account, Process};
 use std::io::{self, Write};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
@@ -188,6 +189,15 @@ impl Server {
         match self.kind {
             Kind::Postgres => postgres::shell(self, database),
             Kind::Mariadb => mariadb::shell(self, database),
+        }
+    }
+
+    /// The command-line client by itself, which ends with an error at the first statement that is
+    /// refused.
+    pub fn client(&self, database: &str) -> Command {
+        match self.kind {
+            Kind::Postgres => postgres::psql(self, database),
+            Kind::Mariadb => mariadb::mariadb(self, database),
         }
     }
 

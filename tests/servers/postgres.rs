@@ -54,7 +54,7 @@ pub fn command(server: &Server) -> Vec<String> {
     command
 }
 
-fn psql(server: &Server, database: &str) -> Command {
+pub fn psql(server: &Server, database: &str) -> Command {
     let mut command = Command::new(server.program("psql"));
     command.arg("-h").arg(&server.folder);
     command.args([

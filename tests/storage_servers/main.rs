@@ -6,6 +6,7 @@ mod common;
 mod connections;
 mod days;
 mod locked;
+mod operator;
 mod own;
 mod presets;
 #[path = "../servers/mod.rs"]

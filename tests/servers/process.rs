@@ -94,9 +94,7 @@ impl Process {
     }
 
     pub fn is_there(&mut self) -> bool {
-        let stat = fs::read_to_string(format!("/proc/{}/stat", self.id)).unwrap_or_default();
-        let state = stat.rsplit_once(") ").map(|(_, rest)| &rest[..1]);
-        state.is_some_and(|state| state != "Z")
+        is_running(self.id)
     }
 
     /// Signals it and all its children.
@@ -119,11 +117,22 @@ impl Process {
         }
     }
 
-    /// Kills it and all its children; returns when it is gone.
+    /// Kills it and all its children; returns when all are gone: what they share must be free when
+    /// it is started again.
     pub fn kill(mut self) {
         // While it is stopped, no new ones come.
         succeeds(Command::new("kill").args(["-STOP", &self.id.to_string()]));
+        let deadline = Instant::now() + Duration::from_secs(10);
+        let wait = |is_so: &dyn Fn() -> bool| {
+            while !is_so() {
+                assert!(Instant::now() < deadline, "it does not end");
+                std::thread::yield_now();
+            }
+        };
+        wait(&|| is_stopped(self.id));
+        let children = children(self.id);
         self.signal("-KILL");
+        wait(&|| children.iter().all(|child| !is_running(*child)));
         let mut words = self.keeper.stdin.take().expect("piped");
         words.write_all(b"\n").expect("a word");
         self.keeper.wait().expect("gone");
@@ -135,6 +144,13 @@ impl Drop for Process {
         drop(self.keeper.stdin.take());
         let _ = self.keeper.wait();
     }
+}
+
+/// Whether a process is there and has not ended.
+fn is_running(id: u32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
+    let state = stat.rsplit_once(") ").map(|(_, rest)| &rest[..1]);
+    state.is_some_and(|state| !["Z", "X"].contains(&state))
 }
 
 /// Whether all threads of a process are stopped, or gone.

@@ -2,6 +2,11 @@
 //!
 //! It makes tables of its own (`tracker_users`, `tracker_torrents`, …), which a web application may
 //! write while the tracker runs: triggers note what was changed.
+//!
+//! This is what the driver `sqlite` is with the preset `own` as it stands: the directory can be
+//! written here, by the command line and by pushes, and what it says to the database is fixed. With
+//! another preset, or with any statement of the configuration, the driver is
+//! [`SqlStorage`](super::sql::SqlStorage) on the same kind of file.
 
 mod check;
 mod commit;
@@ -12,11 +17,12 @@ mod edit;
 mod edit_rows;
 #[cfg(test)]
 mod edit_tests;
+pub(super) mod file;
 mod load;
 #[cfg(test)]
 mod load_tests;
 mod row;
-mod schema;
+pub(super) mod schema;
 #[cfg(test)]
 mod site;
 #[cfg(test)]
@@ -25,16 +31,12 @@ mod tests;
 pub use check::{check, prepare};
 
 use super::{Change, Commit, Cursor, Directory, Storage, StorageError, Wanted};
-use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension};
+use rusqlite::{Connection, ErrorCode, OptionalExtension};
 use std::path::Path;
 use std::time::Duration;
 
 /// How long to wait for a web application that is writing; then it is tried again later.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
-
-/// Batches after which the log is copied into the database by a commit, where nobody calls
-/// [`Storage::tidy`]: it must not grow for ever.
-const UNTIDY_MOST: u32 = 8;
 
 /// A database file of SQLite.
 #[derive(Debug)]
@@ -48,26 +50,7 @@ impl Sqlite {
     /// Opens the file; makes it, and the tables in it, where they are missing.
     pub fn open(path: &Path) -> Result<Sqlite, StorageError> {
         let doing = format!("cannot open {}", path.display());
-        let failed = failure(&doing);
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
-            | OpenFlags::SQLITE_OPEN_CREATE
-            | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let mut db = Connection::open_with_flags(path, flags).map_err(&failed)?;
-        db.busy_timeout(BUSY_TIMEOUT).map_err(&failed)?;
-        // With a log of its own, a web application's reads never wait for the tracker's writes.
-        let mode: String = db
-            .query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))
-            .map_err(&failed)?;
-        if mode != "wal" {
-            log::warn!("storage: {} stays in journal mode {mode}", path.display());
-        }
-        // What was told to be committed leaves the tracker's journal: it must survive a power cut.
-        db.execute_batch("PRAGMA synchronous = FULL")
-            .map_err(&failed)?;
-        // A commit holds the lock for which a web application waits. Copying its log into the
-        // database takes as long again and needs no lock: that is done after it.
-        db.execute_batch("PRAGMA wal_autocheckpoint = 0")
-            .map_err(&failed)?;
+        let mut db = file::open(path, true, BUSY_TIMEOUT).map_err(failure(&doing))?;
         schema::prepare(&mut db)?;
         Ok(Sqlite { db, untidy: 0 })
     }
@@ -91,20 +74,16 @@ impl Storage for Sqlite {
     }
 
     fn commit(&mut self, writer: &str, batch: &Commit) -> Result<(), StorageError> {
-        if self.untidy >= UNTIDY_MOST {
+        if self.untidy >= file::UNTIDY_MOST {
             self.tidy();
         }
         self.untidy += 1;
         commit::commit(&mut self.db, writer, batch)
     }
 
-    /// Copies the log into the database, as far as nobody still reads an older state.
     fn tidy(&mut self) {
         self.untidy = 0;
-        let sql = "PRAGMA wal_checkpoint(PASSIVE)";
-        if let Err(err) = self.db.query_row(sql, [], |_| Ok(())) {
-            log::debug!("storage: sqlite: cannot shorten its log: {err}");
-        }
+        file::tidy(&self.db);
     }
 
     fn directory(&mut self) -> Option<&mut dyn Directory> {

@@ -1,5 +1,6 @@
 //! How long a batch takes into SQLite: 5,000 sessions of one flush, next to each other or spread at
-//! random over a million users and a million torrents, in a new database and in one that has grown.
+//! random over a million users and a million torrents, in a new database and in one that has grown;
+//! by the driver for the tracker's own tables, and by the statements of its preset.
 //!
 //! ```sh
 //! cargo bench --bench flush
@@ -7,11 +8,13 @@
 
 mod flushing;
 
+use chihaya::storage::sql::{Dialect, Given, Plan, SqlStorage, find_preset, open_sqlite};
 use chihaya::storage::{Sqlite, Storage};
 use fastrand::Rng;
 use flushing::{ENTRIES, SESSIONS, commit, near, run, spread};
 use rusqlite::Connection;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// Histories and sessions that a grown database has beforehand.
 const GROWN: usize = 1_000_000;
@@ -33,6 +36,23 @@ fn fill(path: &Path) {
     .expect("filled");
 }
 
+fn by_statements(path: &Path) -> SqlStorage {
+    let own = find_preset("own", Dialect::Sqlite).expect("a preset");
+    let plan = Plan::new(Dialect::Sqlite, own, &Given::new(), &Given::new());
+    let file = path.to_owned();
+    let open = Box::new(move || open_sqlite(&file, false, Duration::from_secs(30)));
+    SqlStorage::new("sqlite", plan.expect("a plan"), own, open)
+}
+
+fn grow(storage: &mut dyn Storage, at: &mut u64) {
+    let mut dice = Rng::with_seed(9);
+    for _ in 0..GROWN / 100_000 {
+        let batch = commit(&spread(&mut dice, 100_000), *at);
+        storage.commit("bench", &batch).expect("grown");
+        *at += 1;
+    }
+}
+
 fn main() {
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
     let path = folder.join("flush.db");
@@ -40,33 +60,25 @@ fn main() {
         let _ = std::fs::remove_file(folder.join(format!("flush.db{suffix}")));
     }
     fill(&path);
-    let mut dice = Rng::with_seed(7);
-    let mut storage = Sqlite::open(&path).expect("a database");
+    let mut own = Sqlite::open(&path).expect("a database");
+    let mut statements = by_statements(&path);
+    let (mut near_dice, mut spread_dice) = (Rng::with_seed(7), Rng::with_seed(8));
     let mut at = 0;
-    run("next to each other", &mut storage, &mut at, &mut || {
-        near(&mut dice, SESSIONS)
-    });
-    let mut dice = Rng::with_seed(8);
-    run("spread at random", &mut storage, &mut at, &mut || {
-        spread(&mut dice, SESSIONS)
-    });
-    let mut grow = Rng::with_seed(9);
-    for _ in 0..GROWN / 100_000 {
-        storage
-            .commit("bench", &commit(&spread(&mut grow, 100_000), at))
-            .expect("grown");
-        at += 1;
+    for grown in ["", ", grown"] {
+        if !grown.is_empty() {
+            grow(&mut own, &mut at);
+        }
+        let ways: [(&str, &mut dyn Storage); 2] =
+            [("", &mut own), (", statements", &mut statements)];
+        for (by, storage) in ways {
+            let name = format!("next to each other{grown}{by}");
+            run(&name, storage, &mut at, &mut || {
+                near(&mut near_dice, SESSIONS)
+            });
+            let name = format!("spread at random{grown}{by}");
+            run(&name, storage, &mut at, &mut || {
+                spread(&mut spread_dice, SESSIONS)
+            });
+        }
     }
-    run(
-        "next to each other, grown",
-        &mut storage,
-        &mut at,
-        &mut || near(&mut dice, SESSIONS),
-    );
-    run(
-        "spread at random, grown",
-        &mut storage,
-        &mut at,
-        &mut || spread(&mut dice, SESSIONS),
-    );
 }

@@ -1,6 +1,6 @@
 //! Drivers by name, as the configuration chooses them.
 
-#[cfg(any(feature = "mysql", feature = "postgres"))]
+#[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
 mod databases;
 
 use crate::cache::{CacheError, Driver, Memory, MemorySettings};
@@ -40,7 +40,9 @@ pub struct Drivers {
 
 impl Drivers {
     /// Those that come with the tracker: the cache `memory` and, a feature, `redis`; the storages `none`,
-    /// and each a feature, `sqlite` (on by default), `postgres` and `mysql`.
+    /// and each a feature, `sqlite` (on by default), `postgres` and `mysql`. The driver `sqlite` is
+    /// [`Sqlite`] with the preset `own` as it stands: fast, and it can write the directory. With
+    /// another preset or statements it speaks SQL like the other two.
     pub fn builtin() -> Drivers {
         let none = Drivers {
             caches: Vec::new(),
@@ -57,7 +59,10 @@ impl Drivers {
         let storages = caches.with_storage("none", |_| Ok(Box::new(NoStorage::default())));
         #[cfg(feature = "sqlite")]
         let storages = storages.with_storage("sqlite", |config| {
-            Ok(Box::new(Sqlite::open(&config.storage.path)?))
+            match databases::is_embedded(&config.storage) {
+                true => Ok(Box::new(Sqlite::open(&config.storage.path)?)),
+                false => databases::SQLITE.storage(config),
+            }
         });
         #[cfg(feature = "postgres")]
         let storages =
@@ -100,6 +105,8 @@ impl Drivers {
             "postgres" => databases::POSTGRES.prepare(config).map(drop),
             #[cfg(feature = "mysql")]
             "mysql" => databases::MYSQL.prepare(config).map(drop),
+            #[cfg(feature = "sqlite")]
+            "sqlite" => databases::SQLITE.prepare(config).map(drop),
             _ => Ok(()),
         }
     }
@@ -127,7 +134,11 @@ impl Drivers {
     pub fn try_statements(&self, config: &Config) -> Result<Prepared, StartError> {
         let prepared = match self.known_storage(config)? {
             #[cfg(feature = "sqlite")]
-            "sqlite" => sqlite::prepare(&config.storage.path),
+            "sqlite" if databases::is_checked_by_itself(&config.storage) => {
+                sqlite::prepare(&config.storage.path)
+            }
+            #[cfg(feature = "sqlite")]
+            "sqlite" => databases::SQLITE.try_statements(config),
             #[cfg(feature = "postgres")]
             "postgres" => databases::POSTGRES.try_statements(config),
             #[cfg(feature = "mysql")]
@@ -148,7 +159,11 @@ impl Drivers {
         let name = self.known_storage(config)?;
         let report = match name {
             #[cfg(feature = "sqlite")]
-            "sqlite" => sqlite::check(&config.storage.path, elapsed),
+            "sqlite" if databases::is_checked_by_itself(&config.storage) => {
+                sqlite::check(&config.storage.path, elapsed)
+            }
+            #[cfg(feature = "sqlite")]
+            "sqlite" => databases::SQLITE.check(config, elapsed),
             #[cfg(feature = "postgres")]
             "postgres" => databases::POSTGRES.check(config, elapsed),
             #[cfg(feature = "mysql")]

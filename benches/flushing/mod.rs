@@ -137,7 +137,7 @@ pub fn run(
         tidying.push(start.elapsed());
     }
     println!(
-        "{name:<28} commit {}, tidying after it {}",
+        "{name:<37} commit {}, tidying after it {}",
         spread_of(commits),
         spread_of(tidying)
     );

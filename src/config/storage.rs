@@ -12,7 +12,7 @@ use std::path::PathBuf;
 pub struct Storage {
     /// The driver's name.
     pub driver: String,
-    /// The database file of the driver `sqlite`.
+    /// The database file of the driver `sqlite`; made where it is missing, with the preset `own`.
     pub path: PathBuf,
     /// The server and database of the drivers `postgres` and `mysql`, as in
     /// `postgres://user@host/database`.
@@ -29,7 +29,7 @@ pub struct Storage {
     pub tls_ca: Option<PathBuf>,
     /// How long it may take to connect to a server.
     pub connect_timeout: Span,
-    /// How long a statement may wait for a lock on a server.
+    /// How long a statement may wait for a lock, on a server or in a site's file of SQLite.
     pub statement_timeout: Span,
     /// Whose tables it reads and writes.
     pub preset: String,

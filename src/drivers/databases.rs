@@ -1,33 +1,90 @@
 //! Storages in databases: how the configuration reaches them, and what it says to them.
 
-use crate::config::{self, Config, secret_text};
+#[cfg(any(feature = "mysql", feature = "postgres"))]
+mod servers;
+
+use crate::config::{self, Config};
 use crate::storage::sql::{
-    self, Connection, Dialect, Fault, Plan, Preset, Server, SqlError, SqlStorage, Tls, find_preset,
-    preset_names,
+    self, Dialect, Fault, Open, Plan, Preset, SqlStorage, find_preset, preset_names,
 };
 use crate::storage::{Elapsed, Prepared, Report, Storage, StorageError};
 use std::time::Duration;
 
 /// A driver: its name, its SQL, and how it connects.
 pub(super) struct Database {
-    pub(super) name: &'static str,
-    pub(super) dialect: Dialect,
-    pub(super) open: fn(&Server) -> Result<Box<dyn Connection>, SqlError>,
+    name: &'static str,
+    dialect: Dialect,
+    /// How a connection is opened by these settings, for this preset.
+    open: fn(&config::Storage, &Preset, Purpose) -> Result<Box<Open>, StorageError>,
+}
+
+/// What a connection is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    /// To write what is accounted.
+    Serve,
+    /// To try statements: nothing is changed by it.
+    Try,
 }
 
 #[cfg(feature = "postgres")]
 pub(super) const POSTGRES: Database = Database {
     name: "postgres",
     dialect: Dialect::Postgres,
-    open: sql::open_postgres,
+    open: |settings, _, _| {
+        let server = servers::server(settings)?;
+        Ok(Box::new(move || sql::open_postgres(&server)))
+    },
 };
 
 #[cfg(feature = "mysql")]
 pub(super) const MYSQL: Database = Database {
     name: "mysql",
     dialect: Dialect::Mysql,
-    open: sql::open_mysql,
+    open: |settings, _, _| {
+        let server = servers::server(settings)?;
+        Ok(Box::new(move || sql::open_mysql(&server)))
+    },
 };
+
+#[cfg(feature = "sqlite")]
+pub(super) const SQLITE: Database = Database {
+    name: "sqlite",
+    dialect: Dialect::Sqlite,
+    open: |settings, preset, purpose| {
+        let path = settings.path.clone();
+        // The file of a site that is not there is a fault, not a new site.
+        let may_make = preset.name == OWN;
+        let wait = seconds(settings.statement_timeout);
+        Ok(Box::new(move || match purpose {
+            Purpose::Serve => sql::open_sqlite(&path, may_make, wait),
+            Purpose::Try => sql::look_into_sqlite(&path, wait),
+        }))
+    },
+};
+
+/// The preset of the tracker's own tables.
+#[cfg(feature = "sqlite")]
+const OWN: &str = "own";
+
+/// Whether the tracker's own tables are written as they are made: by
+/// [`Sqlite`](crate::storage::Sqlite), which is faster and can write the directory, too.
+#[cfg(feature = "sqlite")]
+pub(super) fn is_embedded(settings: &config::Storage) -> bool {
+    let mut given = settings.statements.given().into_iter();
+    settings.preset == OWN && given.all(|statements| statements.is_empty())
+}
+
+/// Whether a check finds what [`Sqlite`](crate::storage::Sqlite) says by itself: that, or a file
+/// that will be made.
+#[cfg(feature = "sqlite")]
+pub(super) fn is_checked_by_itself(settings: &config::Storage) -> bool {
+    is_embedded(settings) || settings.preset == OWN && !settings.path.exists()
+}
+
+fn seconds(span: config::Span) -> Duration {
+    Duration::from_secs(span.0.into())
+}
 
 impl Database {
     /// The storage in this database. A server that cannot be reached now may be later.
@@ -39,18 +96,12 @@ impl Database {
 
     /// The same without a connection yet: its statements have been read.
     pub(super) fn prepare(&self, config: &Config) -> Result<SqlStorage, StorageError> {
-        let Read {
-            plan,
-            preset,
-            server,
-        } = self.read(config)?;
-        let open = self.open;
-        let open = Box::new(move || open(&server));
+        let Read { plan, preset, open } = self.read(config, Purpose::Serve)?;
         Ok(SqlStorage::new(self.name, plan, preset, open))
     }
 
     /// What the configuration says of it.
-    fn read(&self, config: &Config) -> Result<Read, StorageError> {
+    fn read(&self, config: &Config, purpose: Purpose) -> Result<Read, StorageError> {
         let preset = self.preset(config)?;
         let [load, write] = config.storage.statements.given();
         let plan = Plan::new(self.dialect, preset, &load, &write)
@@ -58,7 +109,7 @@ impl Database {
         Ok(Read {
             plan,
             preset,
-            server: server(&config.storage)?,
+            open: (self.open)(&config.storage, preset, purpose)?,
         })
     }
 
@@ -74,6 +125,7 @@ impl Database {
     }
 
     /// The statements that make the tables that the tracker needs beside those of a site.
+    #[cfg(any(feature = "mysql", feature = "postgres"))]
     pub(super) fn schema(&self, config: &Config) -> Result<String, StorageError> {
         let preset = self.preset(config)?;
         Ok(sql::schema_text(preset))
@@ -81,13 +133,8 @@ impl Database {
 
     /// Lets the database prepare every statement.
     pub(super) fn try_statements(&self, config: &Config) -> Result<Prepared, StorageError> {
-        let Read {
-            plan,
-            preset,
-            server,
-        } = self.read(config)?;
-        let opened = (self.open)(&server);
-        let prepared = opened.and_then(|mut db| sql::prepare(&mut *db, &plan, preset));
+        let Read { plan, preset, open } = self.read(config, Purpose::Try)?;
+        let prepared = open().and_then(|mut db| sql::prepare(&mut *db, &plan, preset));
         Ok(match prepared {
             Ok(prepared) => prepared,
             Err(error) => match error.kind {
@@ -105,13 +152,8 @@ impl Database {
         config: &Config,
         elapsed: Elapsed<'_>,
     ) -> Result<Report, StorageError> {
-        let Read {
-            plan,
-            preset,
-            server,
-        } = self.read(config)?;
-        let opened = (self.open)(&server);
-        let report = opened.and_then(|mut db| sql::check(&mut *db, &plan, preset, elapsed));
+        let Read { plan, preset, open } = self.read(config, Purpose::Try)?;
+        let report = open().and_then(|mut db| sql::check(&mut *db, &plan, preset, elapsed));
         report.map_err(|error| match error.kind {
             Fault::Lost | Fault::Busy => StorageError::Retry(error.message),
             Fault::Data | Fault::Wrong => StorageError::Fatal(error.message),
@@ -123,41 +165,5 @@ impl Database {
 struct Read {
     plan: Plan,
     preset: &'static Preset,
-    server: Server,
-}
-
-fn server(settings: &config::Storage) -> Result<Server, StorageError> {
-    let seconds = |span: config::Span| Duration::from_secs(span.0.into());
-    Ok(Server {
-        url: settings.url.clone().unwrap_or_default(),
-        password: password(settings)?,
-        connect_timeout: seconds(settings.connect_timeout),
-        statement_timeout: seconds(settings.statement_timeout),
-        tls: match settings.tls {
-            config::Tls::Off => Tls::Off,
-            config::Tls::Require => Tls::Require,
-            config::Tls::Verify => Tls::Verify,
-        },
-        tls_ca: settings.tls_ca.clone(),
-    })
-}
-
-/// The password, wherever it stands.
-fn password(settings: &config::Storage) -> Result<Option<String>, StorageError> {
-    let config::Storage {
-        password,
-        password_env,
-        password_file,
-        ..
-    } = settings;
-    if password.is_none() && password_env.is_none() && password_file.is_none() {
-        return Ok(None);
-    }
-    let text = secret_text(
-        password.as_ref(),
-        password_env.as_deref(),
-        password_file.as_deref(),
-    );
-    text.map(Some)
-        .map_err(|error| StorageError::Fatal(format!("storage.password: {error}")))
+    open: Box<Open>,
 }

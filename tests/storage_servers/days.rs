@@ -3,8 +3,8 @@
 
 use crate::common::http::Connection;
 use crate::common::{Tracker, V4, V6, bencode};
+use crate::place::Place;
 use crate::presets::{ALL, Preset, Tables};
-use crate::servers::{Kind, PASSWORD, Server};
 use crate::suite::open;
 use chihaya::model::{PeerId, TorrentId, Transfer, UnixTime, UserId};
 use chihaya::storage::{
@@ -19,25 +19,6 @@ use std::path::{Path, PathBuf};
 const MORNING: u32 = 1_700_000_000;
 /// A user and a torrent that were deleted meanwhile.
 const NOBODY: u64 = 99;
-
-/// The settings of a tracker for a site.
-pub fn settings(preset: &Preset, server: &Server, database: &str) -> serde_json::Value {
-    let driver = match preset.kind {
-        Kind::Mariadb => "mysql",
-        Kind::Postgres => "postgres",
-    };
-    serde_json::json!({
-        "tracker": "private",
-        "storage": {
-            "driver": driver,
-            "url": server.url(database),
-            "password": PASSWORD,
-            "preset": preset.name,
-            "flush_interval": 1,
-            "changes_interval": 1,
-        },
-    })
-}
 
 fn bytes(uploaded: u64, downloaded: u64) -> Transfer {
     Transfer {
@@ -294,14 +275,16 @@ fn compare(name: &str, found: &str) {
 /// Runs a test on a site of each kind, with its rows.
 fn on_each(name: &str, test: impl Fn(&Preset, &mut Tables, serde_json::Value)) {
     for preset in ALL {
-        let Some(server) = crate::shared(preset.kind) else {
+        let database = format!("{name}_{}", preset.name.replace('-', "_"));
+        let Some(place) = Place::new(preset.dialect, &database) else {
             continue;
         };
-        let database = format!("{name}_{}", preset.name.replace('-', "_"));
-        server.create(&database);
-        let mut tables = Tables::new(preset, server, &database);
+        let mut tables = Tables::new(preset, &place);
+        // The tracker's own are made by the one who opens it first.
+        drop(open(&place.settings(preset.name)));
         tables.put_rows();
-        test(preset, &mut tables, settings(preset, server, &database));
+        println!("{} {:?}", preset.name, preset.dialect);
+        test(preset, &mut tables, place.settings(preset.name));
     }
 }
 
@@ -386,7 +369,8 @@ fn announce(connection: &mut Connection, says: &Says) -> String {
 fn a_day_by_sockets() {
     on_each("sockets", |preset, tables, mut settings| {
         let name = format!("{}-sockets", preset.name);
-        let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(&name);
+        let folder = format!("{name}-{:?}", preset.dialect);
+        let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(folder);
         let _ = std::fs::remove_dir_all(&folder);
         settings["journal"] = serde_json::json!({"path": folder.join("journal")});
         let began = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);

@@ -2,7 +2,7 @@
 
 use crate::common::Tracker;
 use crate::common::http::Connection;
-use crate::own::settings;
+use crate::place::Place;
 use crate::servers::{Kind, Server};
 use crate::web::Web;
 use std::time::{Duration, Instant};
@@ -61,11 +61,11 @@ fn announces_do_not_wait_for_a_locked_database() {
 }
 
 fn compare(server: &Server) {
-    server.create("locked");
-    let settings = settings(server, "locked");
+    let place = Place::on(server, "locked");
+    let settings = place.settings("own");
     // The tables are made by the one who opens it first.
     drop(crate::suite::open(&settings));
-    let mut web = Web::new(server, "locked");
+    let mut web = place.web();
     let rows = |count: u64, row: &dyn Fn(u64) -> String| {
         (1..=count).map(row).collect::<Vec<_>>().join(", ")
     };
@@ -88,7 +88,7 @@ fn compare(server: &Server) {
     let time = time();
     look(&tracker, time / 4);
     let free = look(&tracker, time);
-    let mut other = Web::new(server, "locked");
+    let mut other: Web = place.web();
     other.run(match server.kind() {
         Kind::Mariadb => {
             "LOCK TABLES tracker_users WRITE, tracker_torrents WRITE, \

@@ -1,13 +1,20 @@
-//! The drivers of PostgreSQL and MySQL on real servers, which these tests start and kill.
-#![cfg(any(feature = "mysql", feature = "postgres"))]
+//! The drivers that speak SQL on real databases: files of SQLite, and servers of PostgreSQL and
+//! MariaDB, which these tests start and kill.
+#![cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
 
 #[path = "../common/mod.rs"]
 mod common;
+#[cfg(any(feature = "mysql", feature = "postgres"))]
 mod connections;
 mod days;
+#[cfg(feature = "sqlite")]
+mod files;
+#[cfg(any(feature = "mysql", feature = "postgres"))]
 mod locked;
+#[cfg(any(feature = "mysql", feature = "postgres"))]
 mod operator;
 mod own;
+mod place;
 mod presets;
 #[path = "../servers/mod.rs"]
 mod servers;
@@ -29,6 +36,7 @@ fn shared(kind: Kind) -> Option<&'static Server> {
 }
 
 /// Whether this build has the driver for it.
+#[cfg(any(feature = "mysql", feature = "postgres"))]
 fn is_built(kind: Kind) -> bool {
     match kind {
         Kind::Mariadb => cfg!(feature = "mysql"),

@@ -1,13 +1,13 @@
 //! The conformance suite: on the tracker's own tables in each database, and on sites of each kind.
 
-use crate::own::{self, OwnTables};
+use crate::own::OwnTables;
+use crate::place::Place;
 use crate::presets::{ALL, Tables};
-use crate::servers::Kind;
-use crate::web::Web;
 use chihaya::Drivers;
 use chihaya::config::Config;
 use chihaya::storage::Storage;
 use chihaya::storage::conformance::{self, Application, Books, Site};
+use chihaya::storage::sql::Dialect;
 use serde_json::Value;
 
 /// Opens the storage of these settings.
@@ -36,43 +36,53 @@ impl<T: Application + Books> Site for Of<T> {
     }
 }
 
-fn own_tables(kind: Kind) {
-    let Some(server) = crate::shared(kind) else {
+fn own_tables(dialect: Dialect, with: impl Fn(&mut Value)) {
+    let Some(place) = Place::new(dialect, "own") else {
         return;
     };
-    server.create("own");
+    let mut settings = place.settings("own");
+    with(&mut settings);
     // The tables are made by the one who opens it first.
-    drop(open(&own::settings(server, "own")));
+    drop(open(&settings));
     conformance::run(&mut Of {
-        settings: own::settings(server, "own"),
-        tables: OwnTables(Web::new(server, "own")),
+        settings,
+        tables: OwnTables(place.web()),
     });
 }
 
 #[cfg(feature = "mysql")]
 #[test]
 fn own_tables_in_mariadb() {
-    own_tables(Kind::Mariadb);
+    own_tables(Dialect::Mysql, |_| {});
 }
 
 #[cfg(feature = "postgres")]
 #[test]
 fn own_tables_in_postgres() {
-    own_tables(Kind::Postgres);
+    own_tables(Dialect::Postgres, |_| {});
+}
+
+/// As soon as a statement is given, the others are the preset's.
+#[cfg(feature = "sqlite")]
+#[test]
+fn own_tables_in_sqlite_by_statements() {
+    own_tables(Dialect::Sqlite, |settings| {
+        let clients = "SELECT prefix, allow FROM tracker_clients";
+        settings["storage"]["statements"] = serde_json::json!({"load": {"clients": clients}});
+    });
 }
 
 #[test]
 fn sites_of_each_kind() {
     for preset in ALL {
-        let Some(server) = crate::shared(preset.kind) else {
+        let database = format!("suite_{}", preset.name.replace('-', "_"));
+        let Some(place) = Place::new(preset.dialect, &database) else {
             continue;
         };
-        let database = format!("suite_{}", preset.name.replace('-', "_"));
-        server.create(&database);
-        println!("{}", preset.name);
-        conformance::run(&mut Of {
-            settings: crate::days::settings(preset, server, &database),
-            tables: Tables::new(preset, server, &database),
-        });
+        println!("{} {:?}", preset.name, preset.dialect);
+        let tables = Tables::new(preset, &place);
+        let settings = place.settings(preset.name);
+        drop(open(&settings));
+        conformance::run(&mut Of { settings, tables });
     }
 }

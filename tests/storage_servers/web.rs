@@ -1,51 +1,84 @@
 //! A web application: its own way to its database.
 
 use crate::servers::{Kind, Server, Shell};
+use chihaya::storage::sql::Dialect;
 use std::fmt::Write;
 
 pub struct Web {
-    kind: Kind,
-    shell: Shell,
+    dialect: Dialect,
+    way: Way,
+}
+
+enum Way {
+    Shell(Shell),
+    #[cfg(feature = "sqlite")]
+    File(crate::files::File),
 }
 
 impl Web {
-    pub fn new(server: &Server, database: &str) -> Web {
+    pub fn of_server(server: &Server, database: &str) -> Web {
         Web {
-            kind: server.kind(),
-            shell: server.shell(database),
+            dialect: match server.kind() {
+                Kind::Mariadb => Dialect::Mysql,
+                Kind::Postgres => Dialect::Postgres,
+            },
+            way: Way::Shell(server.shell(database)),
+        }
+    }
+
+    #[cfg(feature = "sqlite")]
+    pub fn of_file(path: &std::path::Path) -> Web {
+        Web {
+            dialect: Dialect::Sqlite,
+            way: Way::File(crate::files::File::open(path)),
         }
     }
 
     pub fn run(&mut self, sql: &str) {
-        self.shell.run(sql);
+        match &mut self.way {
+            Way::Shell(shell) => shell.run(sql),
+            #[cfg(feature = "sqlite")]
+            Way::File(file) => file.run(sql),
+        }
     }
 
     pub fn rows(&mut self, sql: &str) -> Vec<Vec<String>> {
-        self.shell.rows(sql)
+        match &mut self.way {
+            Way::Shell(shell) => shell.rows(sql),
+            #[cfg(feature = "sqlite")]
+            Way::File(file) => file.rows(sql),
+        }
     }
 
     /// The one value of a query.
+    #[cfg(any(feature = "mysql", feature = "postgres"))]
     pub fn value(&mut self, sql: &str) -> String {
-        self.shell.value(sql)
+        let rows = self.rows(sql);
+        let [row] = &rows[..] else {
+            panic!("{sql}: {} rows", rows.len());
+        };
+        row.join("\t")
     }
 
     /// The first row of a query.
     pub fn row(&mut self, sql: &str) -> Option<Values> {
-        self.shell.rows(sql).into_iter().next().map(Values::new)
+        self.rows(sql).into_iter().next().map(Values::new)
     }
 
     /// Puts a row in, or makes the one with these keys equal to it.
     pub fn put(&mut self, table: &str, keys: &[&str], columns: &[(&str, String)]) {
         let names: Vec<_> = columns.iter().map(|(name, _)| *name).collect();
         let values: Vec<_> = columns.iter().map(|(_, value)| &**value).collect();
-        let set = |name: &&str| match self.kind {
-            Kind::Mariadb => format!("{name} = VALUES({name})"),
-            Kind::Postgres => format!("{name} = excluded.{name}"),
+        let set = |name: &&str| match self.dialect {
+            Dialect::Mysql => format!("{name} = VALUES({name})"),
+            Dialect::Sqlite | Dialect::Postgres => format!("{name} = excluded.{name}"),
         };
         let set: Vec<_> = names.iter().map(set).collect();
-        let conflict = match self.kind {
-            Kind::Mariadb => "ON DUPLICATE KEY UPDATE".to_owned(),
-            Kind::Postgres => format!("ON CONFLICT ({}) DO UPDATE SET", keys.join(", ")),
+        let conflict = match self.dialect {
+            Dialect::Mysql => "ON DUPLICATE KEY UPDATE".to_owned(),
+            Dialect::Sqlite | Dialect::Postgres => {
+                format!("ON CONFLICT ({}) DO UPDATE SET", keys.join(", "))
+            }
         };
         let (names, values, set) = (names.join(", "), values.join(", "), set.join(", "));
         self.run(&format!(
@@ -55,33 +88,34 @@ impl Web {
 
     /// Bytes as a literal.
     pub fn bytes(&self, bytes: &[u8]) -> String {
-        match self.kind {
-            Kind::Mariadb => format!("X'{}'", hex(bytes)),
-            Kind::Postgres => format!("'\\x{}'::bytea", hex(bytes)),
+        match self.dialect {
+            Dialect::Sqlite | Dialect::Mysql => format!("X'{}'", hex(bytes)),
+            Dialect::Postgres => format!("'\\x{}'::bytea", hex(bytes)),
         }
     }
 
     /// A text as a literal.
     pub fn text(&self, text: &[u8]) -> String {
-        match self.kind {
-            Kind::Mariadb => format!("_utf8mb4 X'{}'", hex(text)),
-            Kind::Postgres => format!("convert_from('\\x{}', 'UTF8')", hex(text)),
+        match self.dialect {
+            Dialect::Sqlite => format!("CAST(X'{}' AS TEXT)", hex(text)),
+            Dialect::Mysql => format!("_utf8mb4 X'{}'", hex(text)),
+            Dialect::Postgres => format!("convert_from('\\x{}', 'UTF8')", hex(text)),
         }
     }
 
     /// What shows bytes in hexadecimal.
     pub fn shown(&self, column: &str) -> String {
-        match self.kind {
-            Kind::Mariadb => format!("LOWER(HEX({column}))"),
-            Kind::Postgres => format!("encode({column}, 'hex')"),
+        match self.dialect {
+            Dialect::Sqlite | Dialect::Mysql => format!("LOWER(HEX({column}))"),
+            Dialect::Postgres => format!("encode({column}, 'hex')"),
         }
     }
 
     /// What shows a text in hexadecimal.
     pub fn shown_text(&self, column: &str) -> String {
-        match self.kind {
-            Kind::Mariadb => self.shown(column),
-            Kind::Postgres => self.shown(&format!("convert_to({column}, 'UTF8')")),
+        match self.dialect {
+            Dialect::Sqlite | Dialect::Mysql => self.shown(column),
+            Dialect::Postgres => self.shown(&format!("convert_to({column}, 'UTF8')")),
         }
     }
 }

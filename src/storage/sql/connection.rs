@@ -22,6 +22,15 @@ pub trait Connection: Send {
     /// it returns no rows.
     fn prepare(&mut self, sql: &str) -> Result<Vec<String>, SqlError>;
 
+    /// Whether the transaction that was begun is over without having been ended: where an error, or
+    /// a trigger, can do that.
+    fn is_idle(&self) -> bool {
+        false
+    }
+
+    /// Does what can be put off until nobody waits.
+    fn tidy(&mut self) {}
+
     /// The way to write rows one by one, where that is faster than many in one statement: in a
     /// database that is no more than a function call away.
     fn row_by_row(&mut self) -> Option<&mut dyn RowByRow> {
@@ -31,7 +40,8 @@ pub trait Connection: Send {
 
 /// Writes rows one by one, with a statement that is prepared once.
 pub trait RowByRow {
-    /// Runs the statement for each of the rows, in their order.
+    /// Runs the statement for each of the rows, in their order. Ends with an error where a row has
+    /// ended the transaction, after [`Rows::written`] has heard of it.
     fn execute_each(&mut self, sql: &str, rows: &mut dyn Rows) -> Result<(), SqlError>;
 }
 

@@ -314,8 +314,13 @@ pub(super) enum Changed {
     User(u64),
     Torrent(u64),
     Client(Box<[u8]>),
-    Token { user: u64, torrent: u64 },
+    Token {
+        user: u64,
+        torrent: u64,
+    },
     Options,
+    /// More than is known row by row.
+    All,
 }
 
 /// Reads a row of changes: its cursor, and what has changed.
@@ -324,7 +329,11 @@ pub(super) fn changed(cells: &Cells<'_>) -> Result<(u64, Changed), Fault> {
     let changed = match cells.bytes("kind") {
         b"user" => Changed::User(cells.number("key")?),
         b"torrent" => Changed::Torrent(cells.number("key")?),
-        b"client" => Changed::Client(cells.bytes("key").into()),
+        b"client" => match std::str::from_utf8(cells.bytes("key")) {
+            Ok(prefix) => Changed::Client(prefix.as_bytes().into()),
+            // It cannot be looked for as a text.
+            Err(_) => Changed::All,
+        },
         b"token" => {
             let key = std::str::from_utf8(cells.bytes("key")).unwrap_or_default();
             let numbers = key.split_once(':');
@@ -339,7 +348,8 @@ pub(super) fn changed(cells: &Cells<'_>) -> Result<(u64, Changed), Fault> {
                 .ok_or("the key of a token is not USER:TORRENT")?
         }
         b"options" => Changed::Options,
-        _ => return Err("the kind is none of user, torrent, client, token, options"),
+        b"all" => Changed::All,
+        _ => return Err("the kind is none of user, torrent, client, token, options, all"),
     };
     Ok((cursor, changed))
 }
@@ -354,7 +364,7 @@ pub(super) fn gone(changed: &Changed) -> Option<Change> {
             user: (*user != 0).then_some(UserId(*user)),
             torrent: (*torrent != 0).then_some(TorrentId(*torrent)),
         },
-        Changed::Options => return None,
+        Changed::Options | Changed::All => return None,
     })
 }
 
@@ -365,7 +375,7 @@ pub(super) fn key(changed: &Changed) -> Option<Key> {
             Key::Number(*id)
         }
         Changed::Client(prefix) => Key::Text(prefix.clone()),
-        Changed::Options => return None,
+        Changed::Options | Changed::All => return None,
     })
 }
 

@@ -59,15 +59,23 @@ impl<'a> Loading<'a> {
         Ok(cursor)
     }
 
-    /// Shows what changed rows hold now, each once.
-    pub(super) fn since(&mut self, changes: &Changes, since: Cursor) -> Result<Cursor, SqlError> {
+    /// Shows what changed rows hold now, each once; `None` where what has changed is not known row
+    /// by row, and nothing is shown.
+    pub(super) fn since(
+        &mut self,
+        changes: &Changes,
+        since: Cursor,
+    ) -> Result<Option<Cursor>, SqlError> {
         begin(self.connection)?;
         let (cursor, changed) = self.changed(changes, since)?;
-        for changed in &changed {
-            self.look_at(changed)?;
+        let is_known = !changed.contains(&Changed::All);
+        if is_known {
+            for changed in &changed {
+                self.look_at(changed)?;
+            }
         }
         self.end()?;
-        Ok(cursor)
+        Ok(is_known.then_some(cursor))
     }
 
     /// Shows those of the wanted that are there, with their tokens.
@@ -231,6 +239,7 @@ impl<'a> Loading<'a> {
             Changed::Client(_) => (&load.clients, &directory::CLIENTS),
             Changed::Token { .. } => (&load.tokens, &directory::TOKENS),
             Changed::Options => return self.global(),
+            Changed::All => return Ok(()),
         };
         let (Some(rows), Some(key), Some(gone)) =
             (rows, directory::key(changed), directory::gone(changed))

@@ -10,8 +10,9 @@ mod literal;
 mod load;
 #[cfg(feature = "mysql")]
 mod mysql;
-#[cfg(any(feature = "mysql", feature = "postgres"))]
+#[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
 mod numbers;
+mod one_by_one;
 mod plan;
 #[cfg(feature = "postgres")]
 mod postgres;
@@ -19,6 +20,8 @@ mod presets;
 mod schema;
 #[cfg(any(feature = "mysql", feature = "postgres"))]
 mod server;
+#[cfg(feature = "sqlite")]
+mod sqlite;
 mod storage;
 mod template;
 #[cfg(test)]
@@ -37,5 +40,7 @@ pub use presets::{ALL as PRESETS, Preset, find as find_preset, names as preset_n
 pub use schema::text as schema_text;
 #[cfg(any(feature = "mysql", feature = "postgres"))]
 pub use server::{Server, Tls};
+#[cfg(feature = "sqlite")]
+pub use sqlite::{look as look_into_sqlite, open as open_sqlite};
 pub use storage::{Open, SqlStorage};
 pub use template::{Field, STATEMENT_MAX_BYTES, STATEMENT_MAX_ROWS, Template, Unfit};

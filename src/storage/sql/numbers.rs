@@ -6,6 +6,7 @@ use super::connection::Value;
 const EXACT_MOST: f64 = 9_007_199_254_740_992.0;
 
 /// A decimal number: whole where there is nothing but zeros behind the point.
+#[cfg(any(test, feature = "mysql", feature = "postgres"))]
 pub(super) fn decimal(text: &str) -> Option<Value<'static>> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
     if fraction.bytes().all(|digit| digit == b'0')

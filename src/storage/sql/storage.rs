@@ -1,9 +1,9 @@
 //! A storage in any database that speaks SQL, by statements of a preset or of the configuration.
 
-use super::connection::{Connection, Fault, SqlError};
+use super::connection::{Connection, Dialect, Fault, SqlError};
 use super::load::Loading;
 use super::plan::Plan;
-use super::presets::Preset;
+use super::presets::{PROBE, Preset};
 use super::write::{self, Failed};
 use crate::storage::{Change, Commit, Cursor, Storage, StorageError, Wanted};
 
@@ -83,20 +83,41 @@ impl SqlStorage {
     /// Makes the tables that the tracker writes and a site does not have, all or none that are
     /// missing: whether they are there is asked first, as making needs more rights.
     fn make_tables(&self, connection: &mut dyn Connection) -> Result<(), StorageError> {
-        let Err(missing) = connection.prepare(super::presets::PROBE) else {
+        let failed = |err| failure(self.driver, "cannot look for its tables", err);
+        if has_tables(connection).map_err(failed)? {
             return Ok(());
+        }
+        let made = match connection.dialect() {
+            Dialect::Sqlite => make_at_once(connection, self.schema),
+            Dialect::Postgres | Dialect::Mysql => make(connection, self.schema),
         };
-        if missing.kind != Fault::Wrong {
-            return Err(failure(self.driver, "cannot look for its tables", missing));
-        }
-        for statement in self.schema {
-            connection.execute(statement).map_err(|err| {
-                let what = "cannot make its tables (chihaya schema prints them)";
-                failure(self.driver, what, err)
-            })?;
-        }
-        Ok(())
+        made.map_err(|err| {
+            let what = "cannot make its tables (chihaya schema prints them)";
+            failure(self.driver, what, err)
+        })
     }
+}
+
+fn has_tables(connection: &mut dyn Connection) -> Result<bool, SqlError> {
+    match connection.prepare(PROBE) {
+        Ok(_) => Ok(true),
+        Err(missing) if missing.kind == Fault::Wrong => Ok(false),
+        Err(err) => Err(err),
+    }
+}
+
+fn make(connection: &mut dyn Connection, schema: &[&str]) -> Result<(), SqlError> {
+    let mut statements = schema.iter();
+    statements.try_for_each(|statement| connection.execute(statement).map(drop))
+}
+
+/// Makes tables in one transaction, which waits for the disk once; they may be there by then.
+fn make_at_once(connection: &mut dyn Connection, schema: &[&str]) -> Result<(), SqlError> {
+    connection.execute("BEGIN IMMEDIATE")?;
+    if !has_tables(connection)? {
+        make(connection, schema)?;
+    }
+    connection.execute("COMMIT").map(drop)
 }
 
 fn failure(driver: &str, what: &str, err: SqlError) -> StorageError {
@@ -120,7 +141,7 @@ impl Storage for SqlStorage {
                 (None, _) => loading
                     .all()
                     .map(|cursor| Some(cursor.unwrap_or(Cursor(0)))),
-                (Some(since), Some(changes)) => loading.since(changes, since).map(Some),
+                (Some(since), Some(changes)) => loading.since(changes, since),
                 (Some(_), None) => Ok(None),
             }
         })?;
@@ -144,5 +165,11 @@ impl Storage for SqlStorage {
         self.with("cannot commit", |connection, plan| {
             write::commit(connection, plan, writer, batch)
         })
+    }
+
+    fn tidy(&mut self) {
+        if let Some(connection) = &mut self.connection {
+            connection.tidy();
+        }
     }
 }

@@ -1,10 +1,12 @@
 //! Writing a batch: everything or nothing, in one transaction with the step of the position.
 //!
 //! Rows go out many in a statement. Where a statement is refused for what is in it, or finds fewer
-//! rows than it should, it is tried again in halves, until it is known which rows it was.
+//! rows than it should, it is tried again in halves, until it is known which rows it was. To a
+//! database that is in this process they go out one by one, see [`OneByOne`].
 
 use super::connection::{Connection, Dialect, Fault, SqlError};
 use super::fields::{Step, TokenUse};
+use super::one_by_one::OneByOne;
 use super::plan::Plan;
 use super::template::{Template, Unfit};
 use crate::storage::{Commit, EventKind, RejectedRow, Table};
@@ -15,7 +17,7 @@ const ATTEMPTS: u32 = 3;
 /// Rows refused in one batch that are looked for at most: then the batch is written without those,
 /// and the next attempt looks for more. Each costs some tens of statements.
 const REJECTED_MOST: usize = 100;
-const TOO_LARGE: &str = "a number is too large";
+pub(super) const TOO_LARGE: &str = "a number is too large";
 
 /// Why a batch was not written.
 #[derive(Debug)]
@@ -118,11 +120,11 @@ struct Writing<'a> {
 }
 
 /// A part of a batch on its way: which, by which statement, and what a row means that finds none.
-struct Part<'p, R: 'static> {
-    table: Table,
-    template: &'p Template<R>,
+pub(super) struct Part<'p, R: 'static> {
+    pub(super) table: Table,
+    pub(super) template: &'p Template<R>,
     /// Says so where a row must find one of the database's, and why it matters.
-    must_find: fn(&R) -> Option<&'static str>,
+    pub(super) must_find: fn(&R) -> Option<&'static str>,
 }
 
 impl Writing<'_> {
@@ -134,7 +136,7 @@ impl Writing<'_> {
             Err(failed) => {
                 // A connection that is gone has rolled back by itself.
                 let is_lost = matches!(&failed, Failed::Sql(err) if err.kind == Fault::Lost);
-                if !is_lost {
+                if !is_lost && !self.connection.is_idle() {
                     self.connection.execute("ROLLBACK")?;
                 }
                 Err(failed)
@@ -144,6 +146,18 @@ impl Writing<'_> {
 
     fn write(&mut self, writer: &str, batch: &Commit) -> Result<(), Failed> {
         self.step(writer, batch)?;
+        match self.parts(batch) {
+            // A row that is refused has ended the transaction; what comes after it is not tried.
+            Err(err) if err.kind == Fault::Data && !self.rejected.is_empty() => {}
+            parts => parts?,
+        }
+        match self.rejected.is_empty() {
+            true => Ok(()),
+            false => Err(Failed::Rows(std::mem::take(&mut self.rejected))),
+        }
+    }
+
+    fn parts(&mut self, batch: &Commit) -> Result<(), SqlError> {
         let write = &self.plan.write;
         let nothing = |_: &_| None;
         self.part(&write.users, Table::Users, &batch.users, |_| {
@@ -160,11 +174,7 @@ impl Writing<'_> {
         })?;
         self.part(&write.events, Table::Events, &batch.events, nothing)?;
         self.snatches(batch)?;
-        self.tokens(batch)?;
-        match self.rejected.is_empty() {
-            true => Ok(()),
-            false => Err(Failed::Rows(std::mem::take(&mut self.rejected))),
-        }
+        self.tokens(batch)
     }
 
     /// Moves the writer's position, if it is where the batch begins.
@@ -257,6 +267,11 @@ impl Writing<'_> {
 
     /// Writes rows, in as few statements as they take; `first` is the place of the first.
     fn rows<R>(&mut self, part: &Part<'_, R>, rows: &[R], first: usize) -> Result<(), SqlError> {
+        if let Some(row_by_row) = self.connection.row_by_row() {
+            let sql = part.template.with_parameters();
+            let mut rows = OneByOne::new(part, rows, first, &mut self.rejected);
+            return row_by_row.execute_each(&sql, &mut rows);
+        }
         let mut done = 0;
         while let Some(rest) = rows.get(done..).filter(|rest| !rest.is_empty()) {
             match part.template.render(rest, &mut self.statement) {

@@ -15,10 +15,7 @@ pub(in crate::storage) fn open(
     may_make: bool,
     busy_timeout: Duration,
 ) -> rusqlite::Result<Connection> {
-    let mut flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    flags.set(OpenFlags::SQLITE_OPEN_CREATE, may_make);
-    let db = Connection::open_with_flags(path, flags)?;
-    db.busy_timeout(busy_timeout)?;
+    let db = connect(path, may_make, busy_timeout)?;
     // With a log of its own, a web application's reads never wait for the tracker's writes.
     let mode: String = db.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
     if mode != "wal" {
@@ -29,6 +26,22 @@ pub(in crate::storage) fn open(
     // A commit holds the lock for which a web application waits. Copying its log into the
     // database takes as long again and needs no lock: that is done after it.
     db.execute_batch("PRAGMA wal_autocheckpoint = 0")?;
+    Ok(db)
+}
+
+/// Opens a file that is there, and leaves it as it is.
+pub(in crate::storage) fn look(
+    path: &Path,
+    busy_timeout: Duration,
+) -> rusqlite::Result<Connection> {
+    connect(path, false, busy_timeout)
+}
+
+fn connect(path: &Path, may_make: bool, busy_timeout: Duration) -> rusqlite::Result<Connection> {
+    let mut flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    flags.set(OpenFlags::SQLITE_OPEN_CREATE, may_make);
+    let db = Connection::open_with_flags(path, flags)?;
+    db.busy_timeout(busy_timeout)?;
     Ok(db)
 }
 

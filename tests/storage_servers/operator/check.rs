@@ -1,7 +1,7 @@
 //! Every statement run, and nothing left of it: `chihaya storage check`.
 
-use super::{KINDS, Ran, own_tables, run, site, with_statement};
-use crate::presets::ALL;
+use super::{KINDS, Ran, own_settings, own_tables, run, site, with_statement};
+use crate::presets::on_servers;
 use crate::servers::{Kind, Server};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -82,10 +82,7 @@ fn one_finding(told: &Told, name: &str, said: &str) {
 
 #[test]
 fn presets_on_their_tables() {
-    for preset in ALL {
-        let Some(server) = crate::shared(preset.kind) else {
-            continue;
-        };
+    for (preset, server) in on_servers() {
         let database = format!("inspect_{}", preset.name.replace('-', "_"));
         let settings = site(preset, server, &database);
         let (code, told) = Told::of(&settings);
@@ -359,7 +356,7 @@ fn connections_that_cannot_be_had() {
             continue;
         };
         server.create("inspect_away");
-        let mut settings = crate::own::settings(server, "inspect_away");
+        let mut settings = own_settings(server, "inspect_away");
         settings["storage"]["password"] = "wrong".into();
         let ran = run("away", &settings, &["storage", "check"]);
         assert_eq!((ran.code, &*ran.out), (Some(1), ""), "{ran:?}");

@@ -5,7 +5,7 @@ mod schema;
 mod statements;
 
 use crate::common::program::chihaya;
-use crate::own;
+use crate::place::Place;
 use crate::presets::{Preset, Tables};
 use crate::servers::{Kind, Server};
 use serde_json::{Value, json};
@@ -46,10 +46,15 @@ fn run(name: &str, settings: &Value, arguments: &[&str]) -> Ran {
     ran
 }
 
+/// The settings of a tracker with tables of its own in a database.
+fn own_settings(server: &Server, database: &str) -> Value {
+    Place::of(server, database).settings("own")
+}
+
 /// A new database with the tracker's own tables, two users and two torrents.
 fn own_tables(server: &Server, database: &str) -> Value {
     server.create(database);
-    let settings = own::settings(server, database);
+    let settings = own_settings(server, database);
     drop(crate::suite::open(&settings));
     let mut shell = server.shell(database);
     let hash = |byte: &str| match server.kind() {
@@ -75,7 +80,7 @@ fn with_statement(settings: &Value, kind: &str, name: &str, sql: &str) -> Value 
 /// A site of a preset, with some rows.
 fn site(preset: &'static Preset, server: &Server, database: &str) -> Value {
     server.create(database);
-    let mut tables = Tables::new(preset, server, database);
-    tables.put_rows();
-    crate::days::settings(preset, server, database)
+    let place = Place::of(server, database);
+    Tables::new(preset, &place).put_rows();
+    place.settings(preset.name)
 }

@@ -1,8 +1,8 @@
 //! The tables as a script.
 
-use super::{KINDS, run};
-use crate::own;
-use crate::presets::ALL;
+use super::{KINDS, own_settings, run};
+use crate::place::Place;
+use crate::presets::on_servers;
 use crate::servers::{Kind, Server, USER};
 use crate::suite::open;
 use std::io::Write;
@@ -58,11 +58,11 @@ fn own_tables_are_what_the_tracker_makes() {
             continue;
         };
         server.create("schema_made");
-        drop(open(&own::settings(server, "schema_made")));
+        drop(open(&own_settings(server, "schema_made")));
         let made = tables(server, "schema_made");
 
         server.create("schema_piped");
-        let settings = own::settings(server, "schema_piped");
+        let settings = own_settings(server, "schema_piped");
         let ran = run("schema-own", &settings, &["schema"]);
         assert_eq!((ran.code, &*ran.err), (Some(0), ""), "{ran:?}");
         // Once more does no harm.
@@ -85,7 +85,7 @@ fn own_tables_are_what_the_tracker_makes() {
         // Without them and without the right it says what to do.
         server.create("schema_none");
         take_rights(server, "schema_none");
-        let settings = own::settings(server, "schema_none");
+        let settings = own_settings(server, "schema_none");
         let ran = run("schema-none", &settings, &["user", "list"]);
         assert_ne!(ran.code, Some(0), "{ran:?}");
         assert!(ran.err.contains("chihaya schema"), "{ran:?}");
@@ -94,13 +94,10 @@ fn own_tables_are_what_the_tracker_makes() {
 
 #[test]
 fn sites_need_one_table_more() {
-    for preset in ALL {
-        let Some(server) = crate::shared(preset.kind) else {
-            continue;
-        };
+    for (preset, server) in on_servers() {
         let database = format!("schema_{}", preset.name.replace('-', "_"));
         server.create(&database);
-        let settings = crate::days::settings(preset, server, &database);
+        let settings = Place::of(server, &database).settings(preset.name);
         let ran = run("schema-site", &settings, &["schema"]);
         assert_eq!((ran.code, &*ran.err), (Some(0), ""), "{ran:?}");
         assert!(ran.out.starts_with("-- "), "{ran:?}");

@@ -1,7 +1,7 @@
 //! Statements prepared by the database: `chihaya --check`.
 
-use super::{KINDS, Ran, own_tables, run, site, with_statement};
-use crate::presets::ALL;
+use super::{KINDS, Ran, own_settings, own_tables, run, site, with_statement};
+use crate::presets::on_servers;
 use crate::servers::{Kind, PASSWORD, Server};
 use serde_json::{Value, json};
 
@@ -42,10 +42,7 @@ fn one_fault(server: &Server, settings: &Value, statement: (&str, &str), sql: &s
 
 #[test]
 fn presets_on_their_tables() {
-    for preset in ALL {
-        let Some(server) = crate::shared(preset.kind) else {
-            continue;
-        };
+    for (preset, server) in on_servers() {
         let database = format!("check_{}", preset.name.replace('-', "_"));
         let settings = site(preset, server, &database);
         // The one table of the tracker's own is not there yet: a note, no fault.
@@ -183,7 +180,7 @@ fn servers_that_do_not_answer() {
             continue;
         };
         server.create("check_away");
-        let settings = crate::own::settings(server, "check_away");
+        let settings = own_settings(server, "check_away");
         let of = |name: &str, value: &str| {
             let mut settings = settings.clone();
             settings["storage"][name] = value.into();

@@ -1,14 +1,14 @@
 //! Arcadia.
 
 use super::{Preset, Reads, Writes};
-use crate::servers::Kind;
 use chihaya::model::{Multipliers, Passkey, Transfer, UnixTime};
 use chihaya::storage::conformance::Row;
+use chihaya::storage::sql::Dialect;
 use chihaya::storage::{Change, TorrentStatus};
 
 pub const ARCADIA: Preset = Preset {
     name: "arcadia",
-    kind: Kind::Postgres,
+    dialect: Dialect::Postgres,
     fixture: include_str!("../fixtures/arcadia.sql"),
     told,
     writes: Writes {

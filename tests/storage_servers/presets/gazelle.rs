@@ -1,9 +1,9 @@
 //! Gazelle, as it was and as it is now.
 
 use super::{Preset, Reads, Writes};
-use crate::servers::Kind;
 use chihaya::model::{Multipliers, Passkey, Transfer, UnixTime};
 use chihaya::storage::conformance::Row;
+use chihaya::storage::sql::Dialect;
 use chihaya::storage::{Change, TorrentStatus};
 
 const CLIENT: &str = "INSERT IGNORE INTO xbt_client_whitelist (peer_id) VALUES ({prefix}); \
@@ -19,7 +19,7 @@ const PEER: &str = "SELECT ip, 0, uploaded, downloaded, remaining, remaining = 0
 
 pub const GAZELLE: Preset = Preset {
     name: "gazelle",
-    kind: Kind::Mariadb,
+    dialect: Dialect::Mysql,
     fixture: include_str!("../fixtures/gazelle.sql"),
     told,
     writes: Writes {

@@ -1,14 +1,14 @@
 //! Kuroneko.
 
 use super::{Preset, Reads, Writes};
-use crate::servers::Kind;
 use chihaya::model::{Passkey, Transfer, UnixTime};
 use chihaya::storage::conformance::Row;
+use chihaya::storage::sql::Dialect;
 use chihaya::storage::{Change, TorrentStatus};
 
 pub const KURONEKO: Preset = Preset {
     name: "kuroneko",
-    kind: Kind::Mariadb,
+    dialect: Dialect::Mysql,
     fixture: include_str!("../fixtures/kuroneko.sql"),
     told,
     writes: Writes {

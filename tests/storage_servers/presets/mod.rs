@@ -1,15 +1,21 @@
 //! Sites with tables of their own, each with the preset for it. What they write, and what stands in
 //! their tables afterwards, is told by SQL of theirs with `{name}` for a value.
 
+#[cfg(feature = "postgres")]
 mod arcadia;
+mod batter;
+#[cfg(feature = "mysql")]
 mod gazelle;
+#[cfg(feature = "mysql")]
 mod kuroneko;
+#[cfg(feature = "mysql")]
 mod unit3d;
 
-use crate::servers::{Kind, Server};
+use crate::place::Place;
 use crate::web::{Values, Web, hex};
 use chihaya::model::{Multipliers, TorrentId, Transfer, UnixTime, UserId};
 use chihaya::storage::conformance::{Application, Books, Row};
+use chihaya::storage::sql::Dialect;
 use chihaya::storage::{
     Change, EventRow, HistoryDelta, PeerRow, SessionKey, Table, TorrentDelta, TorrentStatus, User,
     UserDelta,
@@ -19,7 +25,7 @@ use chihaya::storage::{
 pub struct Preset {
     /// As the configuration names it.
     pub name: &'static str,
-    pub kind: Kind,
+    pub dialect: Dialect,
     /// Makes its tables.
     pub fixture: &'static str,
     /// What becomes known of a change, as far as the site can say it; `None`: nothing.
@@ -70,7 +76,28 @@ pub const ALL: &[&Preset] = &[
     &unit3d::UNIT3D,
     #[cfg(feature = "postgres")]
     &arcadia::ARCADIA,
+    #[cfg(feature = "mysql")]
+    &batter::MYSQL,
+    #[cfg(feature = "postgres")]
+    &batter::POSTGRES,
+    #[cfg(feature = "sqlite")]
+    &batter::SQLITE,
 ];
+
+/// Those that keep all in tables of the site, each with the server for it, where that is installed.
+#[cfg(any(feature = "mysql", feature = "postgres"))]
+pub fn on_servers() -> impl Iterator<Item = (&'static Preset, &'static crate::servers::Server)> {
+    use crate::servers::Kind;
+    let of_sites = ALL.iter().filter(|preset| preset.name != "batter");
+    of_sites.filter_map(|preset| {
+        let kind = match preset.dialect {
+            Dialect::Sqlite => return None,
+            Dialect::Postgres => Kind::Postgres,
+            Dialect::Mysql => Kind::Mariadb,
+        };
+        Some((*preset, crate::shared(kind)?))
+    })
+}
 
 /// Before the rows of a fixture.
 const ROWS: &str = "-- Rows.\n";
@@ -112,7 +139,7 @@ fn fill(sql: &str, values: &[(&str, String)]) -> String {
     })
 }
 
-/// A site of some kind, on a real server.
+/// A site of some kind, in a real database.
 pub struct Tables {
     preset: &'static Preset,
     web: Web,
@@ -120,10 +147,10 @@ pub struct Tables {
 
 impl Tables {
     /// Makes the tables in a database that is empty.
-    pub fn new(preset: &'static Preset, server: &Server, database: &str) -> Tables {
-        let mut web = Web::new(server, database);
+    pub fn new(preset: &'static Preset, place: &Place) -> Tables {
+        let mut web = place.web();
         web.run(&statements(preset.fixture.split(ROWS).next()));
-        if preset.kind == Kind::Postgres {
+        if preset.dialect == Dialect::Postgres {
             let tracker = crate::servers::USER;
             web.run(&format!(
                 "GRANT ALL ON ALL TABLES IN SCHEMA public TO {tracker}; \

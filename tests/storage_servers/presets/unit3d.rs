@@ -1,14 +1,14 @@
 //! UNIT3D.
 
 use super::{Preset, Reads, Writes};
-use crate::servers::Kind;
 use chihaya::model::{Multipliers, Transfer, UnixTime};
 use chihaya::storage::conformance::Row;
+use chihaya::storage::sql::Dialect;
 use chihaya::storage::{Change, TorrentStatus};
 
 pub const UNIT3D: Preset = Preset {
     name: "unit3d",
-    kind: Kind::Mariadb,
+    dialect: Dialect::Mysql,
     fixture: include_str!("../fixtures/unit3d.sql"),
     told,
     writes: Writes {

@@ -112,7 +112,8 @@ impl Missing {
 
 /// The table that a statement makes.
 fn made(sql: &'static str) -> Option<&'static str> {
-    words(sql.strip_prefix("CREATE TABLE IF NOT EXISTS ")?).next()
+    let rest = sql.strip_prefix("CREATE TABLE ")?;
+    words(rest.strip_prefix("IF NOT EXISTS ").unwrap_or(rest)).next()
 }
 
 /// Words of a statement: names among them.

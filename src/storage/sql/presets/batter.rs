@@ -3,6 +3,8 @@
 
 use super::Preset;
 use super::own;
+#[cfg(feature = "sqlite")]
+use super::own_sqlite;
 use crate::storage::sql::connection::Dialect;
 
 const USERS: &str = "SELECT user_id AS id, trackerid AS passkey FROM profiles_profile";
@@ -26,6 +28,18 @@ const MYSQL_SUMS: &str = "INSERT INTO tracker_users (id, passkey, uploaded, down
     raw_uploaded = tracker_users.raw_uploaded + VALUES(raw_uploaded), \
     raw_downloaded = tracker_users.raw_downloaded + VALUES(raw_downloaded), \
     passkey = VALUES(passkey)";
+
+#[cfg(feature = "sqlite")]
+const SQLITE_SUMS: &str = "INSERT INTO tracker_users (id, passkey, uploaded, downloaded, \
+    raw_uploaded, raw_downloaded) SELECT d.uid, p.trackerid, d.up, d.dn, d.ru, d.rd \
+    FROM (SELECT column1 AS uid, column2 AS up, column3 AS dn, column4 AS ru, column5 AS rd \
+    FROM (VALUES [[(:user, :up, :down, :raw_up, :raw_down)|, ]])) d \
+    JOIN profiles_profile p ON p.user_id = d.uid WHERE TRUE ON CONFLICT (id) DO UPDATE SET \
+    uploaded = uploaded + MIN(excluded.uploaded, 9223372036854775807 - uploaded), \
+    downloaded = downloaded + MIN(excluded.downloaded, 9223372036854775807 - downloaded), \
+    raw_uploaded = raw_uploaded + MIN(excluded.raw_uploaded, 9223372036854775807 - raw_uploaded), \
+    raw_downloaded = raw_downloaded + MIN(excluded.raw_downloaded, 9223372036854775807 - raw_downloaded), \
+    passkey = excluded.passkey";
 
 pub(super) static POSTGRES: Preset = Preset {
     name: "batter",
@@ -67,4 +81,28 @@ pub(super) static MYSQL: Preset = Preset {
         own::MYSQL_WRITE[5],
     ],
     schema: own::MYSQL_SCHEMA,
+};
+
+/// What has changed is not asked for: nothing tells of a change of the application's users, so all
+/// is loaded anew now and then.
+#[cfg(feature = "sqlite")]
+pub(super) static SQLITE: Preset = Preset {
+    name: "batter",
+    dialect: Dialect::Sqlite,
+    load: &[
+        ("users", USERS),
+        own_sqlite::LOAD[1],
+        own_sqlite::LOAD[2],
+        own_sqlite::LOAD[3],
+        own_sqlite::LOAD[4],
+    ],
+    write: &[
+        ("users", SQLITE_SUMS),
+        own_sqlite::WRITE[1],
+        own_sqlite::WRITE[2],
+        own_sqlite::WRITE[3],
+        own_sqlite::WRITE[4],
+        own_sqlite::WRITE[5],
+    ],
+    schema: own_sqlite::SCHEMA,
 };

@@ -5,6 +5,8 @@ mod batter;
 mod gazelle;
 mod kuroneko;
 mod own;
+#[cfg(feature = "sqlite")]
+mod own_sqlite;
 mod unit3d;
 
 use super::connection::Dialect;
@@ -31,8 +33,12 @@ pub const PROBE: &str = "SELECT seq FROM tracker_batches WHERE writer = ''";
 pub const ALL: &[&Preset] = &[
     &own::POSTGRES,
     &own::MYSQL,
+    #[cfg(feature = "sqlite")]
+    &own_sqlite::SQLITE,
     &batter::POSTGRES,
     &batter::MYSQL,
+    #[cfg(feature = "sqlite")]
+    &batter::SQLITE,
     &gazelle::GAZELLE,
     &gazelle::OPS,
     &unit3d::UNIT3D,

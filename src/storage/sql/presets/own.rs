@@ -6,8 +6,8 @@
 use super::Preset;
 use crate::storage::sql::connection::Dialect;
 
-/// What is loaded is the same in both: reserved words are no names of columns here.
-const LOAD: &[(&str, &str)] = &[
+/// What is loaded is the same in all: reserved words are no names of columns here.
+pub(super) const LOAD: &[(&str, &str)] = &[
     (
         "users",
         "SELECT id, passkey, enabled, can_leech, hide_ip, slots, up_percent, down_percent \

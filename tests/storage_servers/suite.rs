@@ -5,9 +5,10 @@ use crate::place::Place;
 use crate::presets::{ALL, Tables};
 use chihaya::Drivers;
 use chihaya::config::Config;
-use chihaya::storage::Storage;
+use chihaya::model::{Transfer, UserId};
 use chihaya::storage::conformance::{self, Application, Books, Site};
 use chihaya::storage::sql::Dialect;
+use chihaya::storage::{Commit, Storage, UserDelta};
 use serde_json::Value;
 
 /// Opens the storage of these settings.
@@ -84,5 +85,48 @@ fn sites_of_each_kind() {
         let settings = place.settings(preset.name);
         drop(open(&settings));
         conformance::run(&mut Of { settings, tables });
+    }
+}
+
+/// A user who is gone leaves a passkey, not sums.
+#[test]
+fn sums_beside_an_application_stay_with_their_user() {
+    for preset in ALL.iter().filter(|preset| preset.name == "batter") {
+        let Some(place) = Place::new(preset.dialect, "suite_passkey") else {
+            continue;
+        };
+        let what = format!("{:?}", preset.dialect);
+        drop(Tables::new(preset, &place));
+        let (mut web, mut storage) = (place.web(), open(&place.settings(preset.name)));
+        let mut commit = |from, user, uploaded| {
+            let sums = UserDelta {
+                user: UserId(user),
+                credited: Transfer {
+                    uploaded,
+                    downloaded: 0,
+                },
+                ..UserDelta::default()
+            };
+            let batch = Commit {
+                from,
+                to: from + 1,
+                users: vec![sums],
+                ..Commit::default()
+            };
+            let written = storage.commit("w", &batch);
+            assert!(written.is_ok(), "{what}: {written:?}");
+        };
+        web.run(
+            "INSERT INTO auth_user (id, username, is_active) VALUES (5, 'e', TRUE), (6, 'f', TRUE); \
+             INSERT INTO profiles_profile (id, user_id, trackerid) VALUES (5, 5, 'key')",
+        );
+        commit(0, 5, 10);
+        web.run(
+            "DELETE FROM profiles_profile; \
+             INSERT INTO profiles_profile (id, user_id, trackerid) VALUES (6, 6, 'key')",
+        );
+        commit(1, 6, 20);
+        let sums = web.rows("SELECT id, uploaded FROM tracker_users ORDER BY id");
+        assert_eq!(sums, [["5", "10"], ["6", "20"]], "{what}");
     }
 }

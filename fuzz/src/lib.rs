@@ -4,6 +4,9 @@ pub mod accounts;
 pub mod announced;
 pub mod bencode;
 pub mod model;
+/// The tracker's own reader of SQL, which knows nothing of templates.
+#[path = "../../src/storage/sql/words.rs"]
+pub mod words;
 
 use chihaya::cache::{Batch, Driver, Memory, MemorySettings, Query};
 use chihaya::model::{Seconds, UnixTime};

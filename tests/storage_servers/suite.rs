@@ -63,6 +63,37 @@ fn own_tables_in_postgres() {
     own_tables(Dialect::Postgres, |_| {});
 }
 
+/// What is checked at the end of a transaction would not tell which row is wrong.
+#[cfg(feature = "postgres")]
+#[test]
+fn keys_that_are_checked_late_in_postgres() {
+    use chihaya::storage::{HistoryDelta, StorageError, Table};
+    let Some(place) = Place::new(Dialect::Postgres, "late") else {
+        return;
+    };
+    let mut storage = open(&place.settings("own"));
+    place.web().run(
+        "INSERT INTO tracker_users (id, passkey) VALUES (1, 'a'); ALTER TABLE tracker_history \
+         ADD FOREIGN KEY (user_id) REFERENCES tracker_users (id) DEFERRABLE INITIALLY DEFERRED",
+    );
+    let of_user = |number| HistoryDelta {
+        user: UserId(number),
+        ..HistoryDelta::default()
+    };
+    let batch = Commit {
+        to: 1,
+        history: vec![of_user(1), of_user(9)],
+        ..Commit::default()
+    };
+    let Err(StorageError::Rows(rows)) = storage.commit("w", &batch) else {
+        panic!("a row of nobody");
+    };
+    let [row] = &rows[..] else {
+        panic!("{rows:?}");
+    };
+    assert_eq!((row.table, row.place), (Table::History, 1));
+}
+
 /// As soon as a statement is given, the others are the preset's.
 #[cfg(feature = "sqlite")]
 #[test]

@@ -16,6 +16,8 @@ struct Sqlite {
     db: rusqlite::Connection,
     /// Transactions since the log was copied into the database.
     untidy: u32,
+    /// Foreign keys are checked, as by default.
+    checks_keys: bool,
 }
 
 /// Opens a database file, or makes it where it is missing and may be made. A statement that finds
@@ -45,7 +47,11 @@ fn connection(
     let version = schema::version(&db).map_err(told)?;
     match version.and_then(schema::unknown) {
         Some(fault) => Err(SqlError::new(Fault::Wrong, fault)),
-        None => Ok(Box::new(Sqlite { db, untidy: 0 })),
+        None => Ok(Box::new(Sqlite {
+            db,
+            untidy: 0,
+            checks_keys: true,
+        })),
     }
 }
 
@@ -66,6 +72,39 @@ impl Sqlite {
             false => self.db.changes(),
         })
     }
+
+    fn committed(&mut self) -> Result<(), SqlError> {
+        self.untidy += 1;
+        if self.untidy >= file::UNTIDY_MOST {
+            self.tidy();
+        }
+        self.check_keys(true)
+    }
+
+    /// A foreign key that is checked at the end, as Django makes them, does not tell which row is
+    /// wrong. The transaction is begun anew without such checks: a row of a user who is gone stays
+    /// in the application's table, and the others' rows do not wait for ever.
+    fn dangling(&mut self, err: &SqlError) -> SqlError {
+        log::warn!("storage: {err}; what is written is not held to foreign keys this time");
+        let again = self
+            .db
+            .execute_batch("ROLLBACK")
+            .map_err(|err| of_run(&err));
+        match again.and_then(|()| self.check_keys(false)) {
+            Ok(()) => SqlError::new(Fault::Busy, err.message.clone()),
+            Err(err) => err,
+        }
+    }
+
+    /// A connection of which it is not known is given up.
+    fn check_keys(&mut self, are_checked: bool) -> Result<(), SqlError> {
+        if self.checks_keys != are_checked {
+            let set = self.db.pragma_update(None, "foreign_keys", are_checked);
+            set.map_err(|err| SqlError::new(Fault::Lost, of_run(&err).message))?;
+            self.checks_keys = are_checked;
+        }
+        Ok(())
+    }
 }
 
 impl Connection for Sqlite {
@@ -74,15 +113,12 @@ impl Connection for Sqlite {
     }
 
     fn execute(&mut self, sql: &str) -> Result<u64, SqlError> {
-        let was_idle = self.db.is_autocommit();
-        let rows = self.run(&mut self.prepared(sql)?)?;
-        if !was_idle && self.db.is_autocommit() {
-            self.untidy += 1;
-            if self.untidy >= file::UNTIDY_MOST {
-                self.tidy();
-            }
+        let rows = self.run(&mut self.prepared(sql)?);
+        match (sql, rows) {
+            ("COMMIT", Ok(_)) => self.committed().map(|()| 0),
+            ("COMMIT", Err(err)) if err.kind == Fault::Data => Err(self.dangling(&err)),
+            (_, rows) => rows,
         }
-        Ok(rows)
     }
 
     fn query(

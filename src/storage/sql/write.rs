@@ -81,7 +81,8 @@ pub(super) fn position(
 pub(super) fn begin(connection: &mut dyn Connection) -> Result<(), SqlError> {
     let statements: &[&str] = match connection.dialect() {
         Dialect::Sqlite => &["BEGIN IMMEDIATE"],
-        Dialect::Postgres => &["BEGIN"],
+        // What is checked at the end, as Django has it, does not tell which row is wrong.
+        Dialect::Postgres => &["BEGIN", "SET CONSTRAINTS ALL IMMEDIATE"],
         // Locks of what is not there, which the default would take, only make deadlocks.
         Dialect::Mysql => &[
             "SET TRANSACTION ISOLATION LEVEL READ COMMITTED",

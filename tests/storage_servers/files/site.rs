@@ -166,6 +166,40 @@ fn its_own_tables_are_loaded_and_written() {
     assert_eq!(open(&settings(&path)).position("w").expect("a position"), 9);
 }
 
+/// What is checked at the end of a transaction does not tell which row is wrong; nobody else's rows
+/// wait for it.
+#[test]
+fn keys_that_are_checked_late() {
+    let path = new_file("late");
+    let web = File::open(&path);
+    web.run(&TABLES.replace(
+        "members (id), upload",
+        "members (id) DEFERRABLE INITIALLY DEFERRED, upload",
+    ));
+    web.run("CREATE TABLE strict (member INT REFERENCES members (id))");
+    let mut settings = settings(&path);
+    let events = "INSERT INTO strict VALUES [[(:user)|, ]]";
+    settings["storage"]["statements"]["write"]["events"] = events.into();
+    let mut storage = open(&settings);
+    let mut batch = Commit {
+        to: 1,
+        events: vec![event(1, 7), event(78, 7)],
+        ..Commit::default()
+    };
+    let refused = storage.commit("w", &batch);
+    assert!(
+        matches!(&refused, Err(StorageError::Rows(rows)) if rows.len() == 1),
+        "{refused:?}"
+    );
+    settings["storage"]["statements"]["write"]["events"] = "".into();
+    storage = open(&settings);
+    storage.commit("w", &batch).expect("written");
+    (batch.from, batch.to) = (1, 2);
+    storage.commit("w", &batch).expect("written again");
+    let members = "SELECT member, count(*) FROM finished GROUP BY member ORDER BY member";
+    assert_eq!(web.rows(members), [["1", "2"], ["78", "2"]]);
+}
+
 /// As it stands, the preset `own` can write the directory; with a statement it is the
 /// application's.
 #[test]

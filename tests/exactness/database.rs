@@ -47,25 +47,41 @@ pub trait Session {
     fn lock(&mut self) -> bool;
 }
 
-pub struct File(PathBuf);
+pub struct File {
+    path: PathBuf,
+    /// What the tracker is told to say; nothing: it writes its tables as they are made.
+    statements: Value,
+}
 
 impl File {
     pub fn new(folder: &Path) -> File {
-        File(folder.join("site.db"))
+        File {
+            path: folder.join("site.db"),
+            statements: json!({}),
+        }
+    }
+
+    /// Any statement that is given makes statements of all.
+    pub fn by_statements(folder: &Path) -> File {
+        let clients = "SELECT prefix, allow FROM tracker_clients";
+        File {
+            statements: json!({"load": {"clients": clients}}),
+            ..File::new(folder)
+        }
     }
 }
 
 impl Database for File {
     fn settings(&self) -> Value {
-        json!({"driver": "sqlite", "path": self.0})
+        json!({"driver": "sqlite", "path": self.path, "statements": self.statements})
     }
 
     fn connect(&self) -> Box<dyn Session> {
-        Box::new(Connection::open(&self.0).expect("the database"))
+        Box::new(Connection::open(&self.path).expect("the database"))
     }
 
     fn prepare(&self) {
-        drop(Sqlite::open(&self.0).expect("the tables"));
+        drop(Sqlite::open(&self.path).expect("the tables"));
     }
 }
 

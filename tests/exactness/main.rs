@@ -359,6 +359,14 @@ fn totals_are_exact() {
     }
 }
 
+#[test]
+fn totals_are_exact_by_statements() {
+    let database = |folder: &Path| -> Box<dyn Database> { Box::new(File::by_statements(folder)) };
+    if !is_left_out("statements") {
+        run("exactness-statements", database, &Trial::new());
+    }
+}
+
 #[cfg(any(feature = "mysql", feature = "postgres"))]
 fn on_server(kind: servers::Kind, name: &str) {
     if is_left_out(name) {

@@ -14,8 +14,8 @@ const USERS: &str = "SELECT user_id AS id, trackerid AS passkey FROM profiles_pr
 /// to another: here something stands for them that is nobody else's.
 const POSTGRES_SUMS: &str = "INSERT INTO tracker_users AS u (id, passkey, uploaded, downloaded, \
     raw_uploaded, raw_downloaded) SELECT d.id, 'user ' || d.id, d.up, d.dn, d.ru, d.rd \
-    FROM (VALUES [[( :user::BIGINT, :up::BIGINT, :down::BIGINT, :raw_up::BIGINT, \
-    :raw_down::BIGINT)|, ]]) d (id, up, dn, ru, rd) JOIN profiles_profile p ON p.user_id = d.id \
+    FROM (VALUES [[( :user, :up, :down, :raw_up, \
+    :raw_down)|, ]]) d (id, up, dn, ru, rd) JOIN profiles_profile p ON p.user_id = d.id \
     ON CONFLICT (id) DO UPDATE SET uploaded = u.uploaded + excluded.uploaded, \
     downloaded = u.downloaded + excluded.downloaded, \
     raw_uploaded = u.raw_uploaded + excluded.raw_uploaded, \

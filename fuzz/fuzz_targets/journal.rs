@@ -8,6 +8,7 @@ use arbitrary::Arbitrary;
 use chihaya::account::journal::{Body, Entry, Next, next, records, skip};
 use chihaya::account::note::notes;
 use chihaya::account::record::MAX_AGENT_BYTES;
+use chihaya::account::shared;
 use chihaya_fuzz::announced::{Announced, Clients};
 use libfuzzer_sys::fuzz_target;
 use std::ops::Range;
@@ -67,7 +68,7 @@ fn damaged(input: &Input) {
         match body {
             Body::Records(body) => assert!(records(body).eq(written.iter().copied())),
             Body::Cut => assert!(written.is_empty()),
-            Body::Notes(_) => panic!("no notes were written"),
+            Body::Notes(_) | Body::Shared(_) => panic!("neither was written"),
         }
     });
     assert_eq!(whole.next(), None, "of {} bytes", bytes.len());
@@ -103,6 +104,7 @@ fn any(bytes: &[u8], seed: u32) {
         match body {
             Body::Records(body) => records(body).for_each(drop),
             Body::Notes(body) => notes(body).for_each(drop),
+            Body::Shared(body) => drop(shared::read(body)),
             Body::Cut => {}
         }
     });

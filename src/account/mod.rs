@@ -5,7 +5,8 @@
 //! [`journal`] before its replies leave. [`Books`] follow the journal: the [`ledger`] turns records
 //! into sums and states, which are gathered until a batch of them is committed together with the
 //! position up to which it reaches. A [`checkpoint`] holds all of that, so that older parts of the
-//! journal can go.
+//! journal can go. Where several processes are one tracker, [`shared`] puts what they have accepted
+//! into one order, and each keeps the books of all.
 
 pub mod blocks;
 pub mod books;
@@ -17,6 +18,7 @@ pub mod ledger;
 pub mod note;
 pub mod record;
 pub mod sessions;
+pub mod shared;
 mod suspicion;
 #[cfg(test)]
 mod testing;

@@ -1,5 +1,6 @@
 //! The sessions the ledger knows: what each last said, and until when its time is credited.
 
+use super::ledger::Trail;
 use crate::model::{Endpoint, TorrentId, Transfer, UnixTime, UserId};
 use crate::storage::{PeerRow, SessionKey};
 use foldhash::fast::FixedState;
@@ -57,9 +58,17 @@ pub struct Session {
     pub agent: Arc<str>,
     /// It has changed since the last batch.
     pub dirty: bool,
+    /// What it said before, where records may come late; a checkpoint has it beside the sessions.
+    #[serde(skip)]
+    pub trail: Option<Box<Trail>>,
 }
 
 impl Session {
+    /// What it said last: when, what it lacks, its totals, its name.
+    pub(super) fn latest(&self) -> (UnixTime, u64, Transfer, Arc<str>) {
+        (self.last, self.left, self.baseline, Arc::clone(&self.agent))
+    }
+
     /// How the storage is told of it.
     pub fn row(&self) -> PeerRow {
         let (ip, port) = self.endpoint.mapped();

@@ -4,7 +4,7 @@
 //! length  u32   of what follows the checksum
 //! check   u32   CRC-32 of length and all that follows, begun with the journal's secret seed
 //! kind    u8
-//! body          records or notes one after the other, or nothing
+//! body          records or notes one after the other, or nothing; or an entry of a shared log
 //! ```
 //!
 //! The seed keeps a client from announcing bytes that would pass for an entry where a reader
@@ -12,16 +12,20 @@
 
 use super::super::note::Note;
 use super::super::record::Record;
+use super::super::shared::Place;
 use crc32fast::Hasher;
 
 /// Bytes before the kind.
 const HEAD_BYTES: usize = 8;
 /// Bytes of an entry at most: a tick of three hundred full UDP ports.
 pub const MAX_ENTRY_BYTES: usize = 4 << 20;
+/// What is left of them for what stands before the records in a shared log.
+const SHARED_HEAD_BYTES: usize = 128;
 
 const RECORDS: u8 = 1;
 const CUT: u8 = 2;
 const NOTES: u8 = 3;
+const SHARED: u8 = 4;
 
 /// An entry that is being made.
 #[derive(Debug)]
@@ -55,6 +59,21 @@ impl Entry {
         let mut entry = Entry::of(NOTES);
         notes.iter().for_each(|note| note.write(&mut entry.bytes));
         entry
+    }
+
+    /// An entry of a shared log, as it is copied.
+    pub fn of_shared(place: Place, value: &[u8]) -> Entry {
+        let mut entry = Entry::of(SHARED);
+        place.write(&mut entry.bytes);
+        entry.bytes.extend_from_slice(value);
+        entry
+    }
+
+    /// Whether it is longer than entries may be.
+    pub(super) fn is_too_long(&self) -> bool {
+        let is_shared = self.bytes.get(HEAD_BYTES) == Some(&SHARED);
+        let spared = if is_shared { 0 } else { SHARED_HEAD_BYTES };
+        self.bytes.len() + spared > MAX_ENTRY_BYTES
     }
 
     /// Forgets its records.
@@ -112,6 +131,8 @@ pub enum Body<'b> {
     Cut,
     /// Notes, for [`notes`](super::super::note::notes).
     Notes(&'b [u8]),
+    /// An entry of a shared log, for [`shared::read`](super::super::shared::read).
+    Shared(&'b [u8]),
 }
 
 /// What stands at the front of some bytes of a journal.
@@ -140,7 +161,7 @@ pub fn next(bytes: &[u8], seed: u32) -> Next<'_> {
     };
     // Before the check: a search for the next whole entry would else spend its time on checks of
     // what is none.
-    if !matches!(body, [RECORDS | NOTES, ..] | [CUT]) {
+    if !matches!(body, [RECORDS | NOTES | SHARED, ..] | [CUT]) {
         return Next::Damaged;
     }
     if check(seed, [a, b, c, d], body) != u32::from_le_bytes([e, f, g, h]) {
@@ -149,6 +170,7 @@ pub fn next(bytes: &[u8], seed: u32) -> Next<'_> {
     match body.split_first() {
         Some((&RECORDS, records)) => Next::Entry(Body::Records(records), HEAD_BYTES + length),
         Some((&NOTES, notes)) => Next::Entry(Body::Notes(notes), HEAD_BYTES + length),
+        Some((&SHARED, shared)) => Next::Entry(Body::Shared(shared), HEAD_BYTES + length),
         Some((&CUT, [])) => Next::Entry(Body::Cut, HEAD_BYTES + length),
         _ => Next::Damaged,
     }

@@ -103,6 +103,12 @@ impl Journal {
         self.cut_off
     }
 
+    /// The position of the first entry that is still there.
+    pub fn start(&self) -> io::Result<u64> {
+        let segments = segments::list(&self.folder)?;
+        Ok(segments.first().map_or(0, |first| first.start))
+    }
+
     /// The position behind the last entry.
     pub fn end(&self) -> u64 {
         self.end.load(Ordering::Acquire)
@@ -111,10 +117,10 @@ impl Journal {
     /// Appends an entry in one write; returns the position behind it. On an error nothing has been
     /// appended.
     pub fn append(&self, entry: &mut Entry) -> io::Result<u64> {
-        let bytes = entry.seal(self.seed);
-        if bytes.len() > MAX_ENTRY_BYTES {
+        if entry.is_too_long() {
             return Err(io::Error::other("more records at once than an entry holds"));
         }
+        let bytes = entry.seal(self.seed);
         // Held across the write, unlike any other lock: the kernel would let one writer of a file
         // in at a time anyhow, and so what a failed write has left is overwritten by the next.
         let mut appending = self.lock();

@@ -30,7 +30,7 @@ fn read(journal: &Journal, from: u64) -> (Vec<u64>, u64, u64) {
     let show = &mut |body: Body<'_>, _| match body {
         Body::Records(body) => users.extend(records(body).map(|record| record.user.0)),
         Body::Cut => users.push(0),
-        Body::Notes(_) => users.push(u64::MAX),
+        Body::Notes(_) | Body::Shared(_) => users.push(u64::MAX),
     };
     while reader.next(end, show).expect("a readable file") {}
     (users, reader.lost(), reader.position())
@@ -74,7 +74,7 @@ fn what_is_appended_is_read() {
                 found.push(all.len());
             }
             Body::Cut => cuts.push(end),
-            Body::Notes(_) => {}
+            Body::Notes(_) | Body::Shared(_) => {}
         })
         .expect("readable")
     {}

@@ -10,7 +10,10 @@
 //! Everything follows from the records in their order: a replay says the same. [`Ledger::sweep`]
 //! alone goes by the clock, and changes nothing but states.
 
+mod late;
 mod presence;
+
+pub use late::Trail;
 
 use crate::account::gathered::{Counts, Gathered};
 use crate::account::note::{Note, Pace};
@@ -55,6 +58,16 @@ pub struct Ledger {
     agents: HashSet<Arc<str>>,
 }
 
+/// What an announce changes of the transfer credited.
+#[derive(Clone, Copy, Default)]
+struct Growth {
+    raw: Transfer,
+    /// Bytes a second.
+    rates: Transfer,
+    /// The totals are late: growth is counted from those before.
+    keeps_baseline: bool,
+}
+
 /// What an announce changes of the time credited.
 #[derive(Clone, Copy, Default)]
 struct Time {
@@ -95,11 +108,7 @@ impl Ledger {
 
     /// Accounts for an announce.
     pub fn apply(&mut self, record: &Record<'_>) {
-        let key = record.key();
-        let known = self.sessions.find(&key).filter(|place| {
-            let session = self.sessions.get(*place);
-            session.is_some_and(|session| !self.is_too_old(session, record.time))
-        });
+        let known = self.known(record);
         if record.event == Event::Stopped && known.is_none() {
             // Nothing is known that could be ended.
             let agent = self.agent(record.agent);
@@ -107,7 +116,16 @@ impl Ledger {
             return;
         }
         let place = known.unwrap_or_else(|| self.begin(record));
-        self.account(place, record);
+        let growth = self.growth(place, record);
+        self.account(place, record, growth);
+    }
+
+    /// The place of the session of an announce, if its totals still count.
+    fn known(&self, record: &Record<'_>) -> Option<u32> {
+        self.sessions.find(&record.key()).filter(|place| {
+            let session = self.sessions.get(*place);
+            session.is_some_and(|session| !self.is_too_old(session, record.time))
+        })
     }
 
     fn is_too_old(&self, session: &Session, now: UnixTime) -> bool {
@@ -139,24 +157,39 @@ impl Ledger {
             rates: Transfer::default(),
             agent: Arc::default(),
             dirty: false,
+            trail: None,
         })
     }
 }
 
 impl Ledger {
-    /// Accounts for an announce of the session at a place.
-    fn account(&mut self, place: u32, record: &Record<'_>) {
+    /// What a session's totals have grown by.
+    fn growth(&self, place: u32, record: &Record<'_>) -> Growth {
+        let Some(session) = self.sessions.get(place) else {
+            return Growth::default();
+        };
+        let growth = record.totals.since(session.baseline);
+        let is_absurd =
+            growth.is_some_and(|growth| growth.uploaded.max(growth.downloaded) > ABSURD_BYTES);
+        Growth {
+            raw: growth.filter(|_| !is_absurd).unwrap_or_default(),
+            rates: per_second(growth.unwrap_or_default(), record.time.since(session.last)),
+            keeps_baseline: growth.is_none() && self.is_late_twin(session, record),
+        }
+    }
+
+    /// Accounts for an announce of the session at a place, whose totals have grown like this.
+    fn account(&mut self, place: u32, record: &Record<'_>, growth: Growth) {
+        let Growth {
+            raw,
+            rates,
+            keeps_baseline,
+        } = growth;
         let agent = self.agent(record.agent);
         let Some(session) = self.sessions.get(place) else {
             return;
         };
         let is_new = session.announces == 0;
-        let growth = record.totals.since(session.baseline);
-        let is_late = growth.is_none() && self.is_late_twin(session, record);
-        let is_absurd =
-            growth.is_some_and(|growth| growth.uploaded.max(growth.downloaded) > ABSURD_BYTES);
-        let rates = per_second(growth.unwrap_or_default(), record.time.since(session.last));
-        let raw = growth.filter(|_| !is_absurd).unwrap_or_default();
         let time = self.time(session, record);
         let snatched = record.event == Event::Completed && !session.completed;
         let suspicious = suspicion::mismatch(&session.agent, &agent, &record.peer_id);
@@ -176,7 +209,7 @@ impl Ledger {
         if said == State::Leeching && time.is_credited {
             session.leeched_until = session.leeched_until.max(record.time);
         }
-        if !is_late {
+        if !keeps_baseline {
             session.baseline = record.totals;
             session.endpoint = record.endpoint;
         }
@@ -261,6 +294,10 @@ impl Ledger {
             history.snatches = history.snatches.saturating_add(1);
             history.completed.get_or_insert(record.time);
         }
+        self.add_to_torrent(record, raw, snatched);
+    }
+
+    fn add_to_torrent(&mut self, record: &Record<'_>, raw: Transfer, snatched: bool) {
         let torrent = self.gathered.torrent(record.torrent);
         torrent.balance = torrent
             .balance

@@ -64,6 +64,11 @@ impl Ledger {
         self.pace
     }
 
+    /// What it goes by at the pace that is configured.
+    pub fn configured(&self) -> Rules {
+        self.configured
+    }
+
     /// Sets it.
     pub fn set_pace(&mut self, pace: Option<Pace>) {
         self.pace = pace;

@@ -61,6 +61,9 @@
 //! The cache driver `redis` (a feature; `server/redis`) lets the shards of the memory cache keep what
 //! they accept. A *writer* thread appends it to a stream, a *reader* thread follows what other
 //! processes append, and a *saver* writes copies for those that start: [`cache::replication`].
+//! Where they are one private tracker, a *forwarder* puts what stands in the journal into another
+//! log, a *keeper* copies that log beside the journal, for the ledger to follow, and sees to who
+//! commits: [`account::shared`].
 //!
 //! # What an announce means
 //!

@@ -1,10 +1,13 @@
 //! Ranges, and what does not fit together.
 
 use super::units::{DAY, HOUR};
-use super::{Bytes, Config, Mode, SESSIONS_PER_TORRENT_MOST, Span};
+use super::{Bytes, Config, SESSIONS_PER_TORRENT_MOST, Span};
 use serde::Serialize;
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
+
+/// Bytes of `redis.key`: in databases it is part of a name of 64.
+const KEY_BYTES_MOST: usize = 48;
 
 /// Something wrong in a configuration: where, and what.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,9 +85,9 @@ impl Config {
             redis.copy_interval,
             Span(1)..=Span(DAY),
         );
-        if self.cache.driver == "redis" && self.tracker == Mode::Private {
-            let message = "redis is for public trackers: the journal of a private one is its own";
-            check.fault("cache.driver", message);
+        if redis.key.len() > KEY_BYTES_MOST {
+            let message = format!("must be {KEY_BYTES_MOST} bytes at most");
+            check.fault("redis.key", &message);
         }
     }
 

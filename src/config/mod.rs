@@ -234,14 +234,16 @@ pub struct Redis {
     /// Servers, asked in turn until one answers; of a cluster some are enough. With a password:
     /// `redis://user:password@host:6379`; encrypted: `rediss://`.
     pub servers: Vec<String>,
-    /// What all keys begin with: processes share their swarms where it is the same.
+    /// What all keys begin with: processes share their swarms, and private ones their accounts,
+    /// where it is the same.
     pub key: String,
     /// Logs by which they tell each other, the same number in every process: more than one only
     /// where a cluster is to share the work.
     pub logs: u16,
     /// What a process keeps for the others while it cannot tell them.
     pub backlog: Bytes,
-    /// How often one of the processes writes a copy of the swarms, from which a new one starts.
+    /// How often one of the processes writes a copy of the swarms, and of the books of private
+    /// trackers, from which a new one starts.
     pub copy_interval: Span,
     /// A file of the certificates that are trusted (PEM); null: those that browsers trust.
     pub trusted: Option<PathBuf>,

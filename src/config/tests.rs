@@ -98,8 +98,8 @@ fn ranges_and_what_does_not_fit_together() {
             "redis.logs: 0 is not between 1 and 64",
         ),
         (
-            r#"{"tracker": "private", "cache": {"driver": "redis"}}"#,
-            "cache.driver: redis is for public trackers",
+            r#"{"redis": {"key": "a-key-that-is-longer-than-what-databases-have-room-for"}}"#,
+            "redis.key: must be 48 bytes at most",
         ),
         (
             r#"{"admin": {"listen": ["[::1]:80", "[::1]:80"]}}"#,

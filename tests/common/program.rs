@@ -79,6 +79,17 @@ impl Running {
         listening(&self.seen)
     }
 
+    /// All it has said so far.
+    pub fn said(&mut self) -> &[String] {
+        self.seen.extend(self.lines.try_iter());
+        &self.seen
+    }
+
+    /// Sends a signal; it may go on.
+    pub fn signal(&self, name: &str) {
+        signal(name, self.child.id());
+    }
+
     /// Sends a signal; returns how it ended and all it said.
     pub fn end_by(mut self, name: &str) -> (ExitStatus, Vec<String>) {
         signal(name, self.child.id());

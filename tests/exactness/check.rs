@@ -46,7 +46,7 @@ pub fn compare(site: &Site, clients: &[Client]) -> Check {
     check.same("sessions", told.peers.len(), began().count());
     check.same("pairs", told.history.len(), pairs.len());
     for (key, clients) in &pairs {
-        check.pair(&told, *key, clients, site.credit(key.0, key.1));
+        check.pair(site, &told, *key, clients);
     }
     check.users(site, &told, &pairs);
     check.torrents(site, &told, &pairs);
@@ -135,7 +135,8 @@ impl Check {
         self.same(format!("{name}: token used"), token_used, by_token);
     }
 
-    fn pair(&mut self, told: &Told, key: (u64, u64), clients: &[&Client], credit: Credit) {
+    fn pair(&mut self, site: &Site, told: &Told, key: (u64, u64), clients: &[&Client]) {
+        let credit = site.credit(key.0, key.1);
         let name = format!(
             "user {} with torrent {} ({} sessions)",
             key.0,
@@ -177,7 +178,7 @@ impl Check {
         }
         match clients {
             [client] => self.seconds_of_one(told, &name, history, client),
-            _ => self.seconds_of_several(told, &name, history, clients),
+            _ => self.seconds_of_several(site, told, &name, history, clients),
         }
         let mut completed = clients.iter().filter_map(|client| client.completed);
         if snatches == 1
@@ -196,16 +197,21 @@ impl Check {
         history: &super::site::History,
         client: &Client,
     ) {
+        // What comes late is credited no time.
+        let seeded = match client.moved {
+            true => [0, client.seeded[1]],
+            false => client.seeded,
+        };
         self.within(
             format!("{name}: seed seconds"),
             history.seed_seconds,
-            client.seeded,
+            seeded,
         );
         let Some(peer) = told.peers.get(&client.peer_id()) else {
             return;
         };
         let all = peer.last.saturating_sub(peer.started);
-        if client.interrupted || !(client.is_seeding() || client.is_leeching()) {
+        if client.interrupted || client.moved || !(client.is_seeding() || client.is_leeching()) {
             let seconds = history.seed_seconds + history.leech_seconds;
             self.within(format!("{name}: seconds"), seconds, [0, all]);
             return;
@@ -230,6 +236,7 @@ impl Check {
     /// The time of several sessions counts once.
     fn seconds_of_several(
         &mut self,
+        site: &Site,
         told: &Told,
         name: &str,
         history: &super::site::History,
@@ -245,7 +252,7 @@ impl Check {
         // Since the last of them began, there is no second in which none of them seeds.
         let all_seed = clients.iter().all(|client| client.only_seeds());
         let begun = peers().map(|peer| peer.started).max().unwrap_or(0);
-        let least = if all_seed {
+        let least = if all_seed && !site.several {
             last.saturating_sub(begun)
         } else {
             0

@@ -87,6 +87,10 @@ pub struct Client {
     pub seeded: [u64; 2],
     /// It has stopped and come back.
     pub interrupted: bool,
+    /// It has gone from one process to another, which may have heard of each other late.
+    pub moved: bool,
+    /// It has gone to another process, and this is only its place.
+    pub is_elsewhere: bool,
     /// What it says next is the last.
     last_words: bool,
 }
@@ -135,6 +139,8 @@ impl Client {
             seeding_since: None,
             seeded: [0; 2],
             interrupted: false,
+            moved: false,
+            is_elsewhere: false,
             last_words: false,
         }
     }

@@ -4,10 +4,11 @@ use super::client::{Client, Event, Way};
 use super::http::{Came, Connection, LOOK};
 use super::process::Address;
 use super::site::{info_hash, passkey};
+use fastrand::Rng;
 use std::collections::VecDeque;
 use std::net::{Ipv4Addr, Ipv6Addr, UdpSocket};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 /// Clients that ask at the same time.
@@ -23,9 +24,37 @@ const ID_LIFETIME: Duration = Duration::from_secs(60);
 /// What a tracker says that cannot serve for now.
 const UNAVAILABLE: &[u8] = b"tracker is temporarily unavailable";
 
+/// How long clients of a process that is down wait before they try another.
+const MOVE: Duration = Duration::from_secs(3);
+
+/// Clients on their way from one process to another, and when they arrive.
+#[derive(Default)]
+pub struct Moving(Mutex<Vec<(Instant, Client)>>);
+
+impl Moving {
+    fn leave(&self, client: Client) {
+        let arrives = Instant::now() + MOVE;
+        self.0.lock().expect("whole").push((arrives, client));
+    }
+
+    /// Some that arrive now, or whoever there is.
+    fn arrive(&self, most: usize) -> Vec<Client> {
+        let mut moving = self.0.lock().expect("whole");
+        let now = Instant::now();
+        let arrived = moving.extract_if(.., |(arrives, _)| *arrives <= now);
+        arrived.take(most).map(|(_, client)| client).collect()
+    }
+
+    fn is_empty(&self) -> bool {
+        self.0.lock().expect("whole").is_empty()
+    }
+}
+
 /// What all crowds share.
 pub struct Shared {
     pub address: Arc<Address>,
+    /// Where clients go when the process is down, if there are others.
+    pub moving: Option<Arc<Moving>>,
     /// Clients say their last words.
     pub finishing: AtomicBool,
     pub sent: AtomicU64,
@@ -41,8 +70,14 @@ pub struct Shared {
 
 impl Shared {
     pub fn new(address: Arc<Address>) -> Arc<Shared> {
+        Shared::of_several(address, None)
+    }
+
+    /// Those of one of several processes.
+    pub fn of_several(address: Arc<Address>, moving: Option<Arc<Moving>>) -> Arc<Shared> {
         Arc::new(Shared {
             address,
+            moving,
             finishing: AtomicBool::new(false),
             sent: AtomicU64::new(0),
             answered: AtomicU64::new(0),
@@ -79,6 +114,7 @@ pub struct Crowd {
     /// Connections for one request each, with their families.
     once: Vec<(usize, Http)>,
     pace: Duration,
+    dice: Rng,
 }
 
 impl Crowd {
@@ -97,26 +133,66 @@ impl Crowd {
             shared,
             clients,
             pace,
+            dice: Rng::with_seed(0),
         }
     }
 
     /// Announces until every client has said its last words and been answered.
     pub fn run(mut self) -> Vec<Client> {
-        while self.clients.iter().any(|client| !client.finished) {
+        while self.is_busy() {
+            self.receive_others();
             for first in (0..self.clients.len()).step_by(AT_ONCE) {
+                let round = first..self.clients.len().min(first + AT_ONCE);
                 let Some(life) = self.shared.address.life() else {
-                    // It is down; clients try again later.
+                    // It is down; clients try again later, some of them elsewhere.
+                    self.send_some_away(round);
                     std::thread::sleep(Duration::from_millis(5));
                     continue;
                 };
-                let round = first..self.clients.len().min(first + AT_ONCE);
                 if self.round(life, round) {
                     std::thread::sleep(self.pace);
                 }
             }
         }
+        self.clients.retain(|client| !client.is_elsewhere);
         self.clients.iter_mut().for_each(Client::finish);
         self.clients
+    }
+
+    /// Whether some of its clients have not said their last words, or may still come.
+    fn is_busy(&self) -> bool {
+        let moving = self.shared.moving.as_ref();
+        moving.is_some_and(|moving| !moving.is_empty())
+            || !self.shared.finishing.load(Ordering::Acquire)
+            || self.clients.iter().any(|client| !client.finished)
+    }
+
+    /// Takes in clients of other processes.
+    fn receive_others(&mut self) {
+        if let Some(moving) = &self.shared.moving
+            && self.shared.address.life().is_some()
+        {
+            self.clients.extend(moving.arrive(AT_ONCE));
+        }
+    }
+
+    /// Sends some clients to other processes. Their places stay, so that late answers find nobody
+    /// else.
+    fn send_some_away(&mut self, round: std::ops::Range<usize>) {
+        let Some(moving) = &self.shared.moving else {
+            return;
+        };
+        if self.shared.finishing.load(Ordering::Acquire) {
+            return;
+        }
+        for client in &mut self.clients[round] {
+            if !client.finished && self.dice.u8(..40) == 0 {
+                let mut leaves = client.clone();
+                leaves.moved = true;
+                moving.leave(leaves);
+                (client.finished, client.is_elsewhere) = (true, true);
+            }
+        }
     }
 
     /// Lets some clients announce; returns whether any did.
@@ -153,6 +229,10 @@ impl Crowd {
         let client = &self.clients[place];
         let part = client.asked().and_then(|asked| asked.over[family]);
         if part.is_none_or(|part| part.answered) {
+            return false;
+        }
+        if self.shared.moving.is_some() && self.shared.address.life() != Some(life) {
+            // The next process would read it when it has started, and its client is elsewhere then.
             return false;
         }
         let socket = place % SOCKETS;

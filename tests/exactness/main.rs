@@ -14,9 +14,15 @@ mod crowd;
 mod database;
 mod http;
 mod process;
+#[cfg(feature = "redis")]
+#[allow(dead_code, reason = "another test program uses the rest")]
+#[path = "../redis/server.rs"]
+mod redis_server;
 #[cfg(any(feature = "mysql", feature = "postgres"))]
 #[path = "../servers/mod.rs"]
 mod servers;
+#[cfg(feature = "redis")]
+mod several;
 mod site;
 mod tracker;
 
@@ -285,7 +291,7 @@ fn run(name: &str, database: impl FnOnce(&Path) -> Box<dyn Database>, trial: &Tr
     tracker.kill();
     tracker.settle();
     expect_equal("after another kill", seed, &site, &tracker, &done);
-    report(name, &site, &tracker, &shared, &check);
+    report(name, &tracker, &shared, &check);
     println!("{name}: {server_kills} kills of the database server");
 }
 
@@ -309,7 +315,7 @@ fn expect_equal(
     check
 }
 
-fn report(name: &str, site: &Site, tracker: &Tracker, shared: &Shared, check: &Check) {
+fn report(name: &str, tracker: &Tracker, shared: &Shared, check: &Check) {
     let compared = &check.compared;
     let [least, told, most] = compared.announces;
     println!(
@@ -330,7 +336,7 @@ fn report(name: &str, site: &Site, tracker: &Tracker, shared: &Shared, check: &C
         compared.sums,
         compared.bytes,
     );
-    let deeds = std::fs::read_to_string(site.folder.join(DEEDS_FILE)).unwrap_or_default();
+    let deeds = std::fs::read_to_string(tracker.folder.join(DEEDS_FILE)).unwrap_or_default();
     let mut kinds: BTreeMap<&str, u64> = BTreeMap::new();
     for deed in deeds.lines() {
         *kinds.entry(deed).or_default() += 1;

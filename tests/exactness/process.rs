@@ -3,6 +3,7 @@
 use super::site::Site;
 use super::tracker::{CONFIG_FILE, MOOD_FILE, WELL};
 use fastrand::Rng;
+use serde_json::{Value, json};
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead, BufReader, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
@@ -63,7 +64,7 @@ struct Told {
 }
 
 pub struct Tracker {
-    folder: PathBuf,
+    pub folder: PathBuf,
     pub address: Arc<Address>,
     child: Option<Child>,
     reader: Option<JoinHandle<()>>,
@@ -75,22 +76,30 @@ pub struct Tracker {
 impl Tracker {
     /// A tracker of a site, not started yet. Bytes after which a segment of the journal is full.
     pub fn new(site: &Site, journal_max: u64) -> Tracker {
+        Tracker::with(site, site.folder.clone(), journal_max, json!({}))
+    }
+
+    /// One that has a folder of its own, and more sections of settings.
+    pub fn with(site: &Site, folder: PathBuf, journal_max: u64, more: Value) -> Tracker {
         let address = Arc::new(Address {
             port: free_port(),
             life: AtomicU64::new(0),
             ends: AtomicBool::new(false),
         });
-        let folder = site.folder.clone();
+        std::fs::create_dir_all(&folder).expect("a folder");
         let listen = [address.of(0), address.of(1)];
         let mut storage = site.database.settings();
         storage["flush_interval"] = 1.into();
         storage["changes_interval"] = 1.into();
-        let settings = serde_json::json!({
+        let mut settings = json!({
             "tracker": "private",
             "network": {"udp": listen, "http": listen, "workers": 2},
             "journal": {"path": folder.join("journal"), "max": journal_max},
             "storage": storage,
         });
+        for (section, of) in more.as_object().expect("sections") {
+            settings[section] = of.clone();
+        }
         std::fs::write(folder.join(CONFIG_FILE), settings.to_string()).expect("written");
         let tracker = Tracker {
             folder,
@@ -264,7 +273,7 @@ fn read_log(told: &Told, stderr: ChildStderr, folder: &Path) {
         if line.contains("rows wait in the checkpoint") {
             told.rows_wait.store(true, Ordering::Release);
         }
-        let of_journal = line.contains("journal: ");
+        let of_journal = line.contains(" journal: ");
         let is_bad = line.contains("ERROR") || line.contains("WARN");
         let said = [
             "panicked",

@@ -72,6 +72,8 @@ pub struct Site {
     pub database: Box<dyn Database>,
     pub users: u64,
     pub torrents: u64,
+    /// Its tracker is several processes: what one of them hears late is credited no time.
+    pub several: bool,
     of_users: Vec<Percents>,
     of_torrents: Vec<Percents>,
     tokens: BTreeMap<(u64, u64), Percents>,
@@ -97,6 +99,7 @@ impl Site {
             folder,
             users,
             torrents,
+            several: false,
             of_users: any(&OF_USERS, users),
             of_torrents: any(&OF_TORRENTS, torrents),
             tokens: BTreeMap::new(),

@@ -6,9 +6,15 @@ mod cluster;
 #[path = "../common/mod.rs"]
 mod common;
 mod faults;
+#[cfg(feature = "sqlite")]
+mod members;
 mod restarts;
 mod server;
 mod sharing;
+#[cfg(feature = "sqlite")]
+#[allow(dead_code, reason = "another test program uses the rest")]
+#[path = "../private/site.rs"]
+mod site;
 #[cfg(feature = "redis-tls")]
 mod tls;
 

@@ -1,10 +1,12 @@
 //! A Redis server of a test's own.
 
-use crate::common::PATIENCE;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
+
+/// How long it may take to do what it is asked.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Whether there is one to be started. Where tests are required to have it, they fail without.
 pub fn installed() -> bool {
@@ -75,6 +77,21 @@ impl Server {
     /// The folder it keeps its files in.
     pub fn folder(&self) -> &Path {
         &self.folder
+    }
+
+    /// Its files as they are now, while nothing is written.
+    pub fn copy_of_files(&self) -> PathBuf {
+        let copy = self.folder.with_extension("copy");
+        let _ = std::fs::remove_dir_all(&copy);
+        copy_folder(&self.folder, &copy);
+        copy
+    }
+
+    /// Puts files back that were copied; it must not run.
+    pub fn put_back(&self, copy: &Path) {
+        std::fs::remove_dir_all(&self.folder).expect("removed");
+        copy_folder(copy, &self.folder);
+        std::fs::remove_dir_all(copy).expect("removed");
     }
 
     /// From now on it is reached like this.
@@ -185,6 +202,18 @@ impl Drop for Server {
             );
         }
         let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+fn copy_folder(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).expect("a folder");
+    for entry in std::fs::read_dir(from).expect("a folder") {
+        let entry = entry.expect("an entry");
+        let to = to.join(entry.file_name());
+        match entry.file_type().expect("its type").is_dir() {
+            true => copy_folder(&entry.path(), &to),
+            false => drop(std::fs::copy(entry.path(), to).expect("copied")),
+        }
     }
 }
 

@@ -2,11 +2,10 @@
 
 use super::exchange::Exchange;
 use super::progress::Progress;
+use super::role::{Attended, Role};
 use crate::account::books::Books;
 use crate::account::checkpoint;
-use crate::account::journal::{Entry, Journal, Reader};
-use crate::model::UnixTime;
-use crate::server::clock::wall_secs;
+use crate::account::journal::{Journal, Reader};
 use crate::server::files;
 use log::{error, info, warn};
 use std::io;
@@ -15,22 +14,20 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// The books, in the folder of the journal.
-pub(super) const CHECKPOINT_FILE: &str = "checkpoint";
+pub(in crate::server) const CHECKPOINT_FILE: &str = "checkpoint";
 /// How long the thread sleeps when nothing has been appended.
 const IDLE: Duration = Duration::from_millis(100);
 /// Entries accounted for before it looks at its other duties.
 const ENTRIES_A_TURN: usize = 256;
-/// Seconds in which every session is looked at once.
-const SWEEP_SECS: usize = 120;
-/// Sessions a sweep looks at in a second at least.
-const SWEEP_LEAST: usize = 1024;
 /// Seconds the last batches may take into the storage when the tracker stops. What is not in by
 /// then is in the checkpoint.
 const STOP_SECS: u64 = 5;
 
 pub(super) struct Work {
+    /// What is followed: the journal, or the copy of a log that is shared.
     pub(super) journal: Arc<Journal>,
     pub(super) books: Books,
+    pub(super) role: Box<dyn Role>,
     pub(super) exchange: Arc<Exchange>,
     pub(super) progress: Arc<Progress>,
     pub(super) stopping: Arc<AtomicBool>,
@@ -43,8 +40,8 @@ pub(super) struct Work {
 /// What is to be done when.
 struct Duties {
     reader: Reader,
-    /// A batch has been ended in the journal, and not yet been seen there.
-    cutting: bool,
+    /// Batches are committed by this process.
+    commits: bool,
     flushed: Instant,
     synced: Instant,
     synced_to: u64,
@@ -60,7 +57,7 @@ impl Work {
         let now = Instant::now();
         let mut duties = Duties {
             reader: self.journal.read(self.books.applied()),
-            cutting: false,
+            commits: false,
             flushed: now,
             synced: now,
             synced_to: self.journal.end(),
@@ -69,9 +66,6 @@ impl Work {
             checkpoint_at: self.books.applied() + self.checkpoint_bytes,
             failing: false,
         };
-        if let Some(batch) = self.books.in_flight() {
-            self.exchange.offer(Arc::clone(batch));
-        }
         while !self.stopping.load(Ordering::Acquire) {
             let result = self.turn(&mut duties);
             let idle = !matches!(result, Ok(true));
@@ -87,12 +81,10 @@ impl Work {
     /// Does what is due; returns whether there is more to follow.
     fn turn(&mut self, duties: &mut Duties) -> io::Result<bool> {
         let more = self.follow(duties)?;
-        if let Some(to) = self.exchange.take_committed() {
-            self.books.committed(to);
-        }
-        let books = &self.books;
-        self.progress
-            .set_positions(books.applied(), books.committed_to());
+        self.take_committed();
+        self.attend(duties)?;
+        let (accounted, committed) = self.role.progress(&self.books);
+        self.progress.set_positions(accounted, committed);
         let now = Instant::now();
         if now - duties.synced >= self.sync_interval {
             duties.synced = now;
@@ -100,20 +92,49 @@ impl Work {
         }
         if now - duties.flushed >= self.flush_interval {
             duties.flushed = now;
-            self.cut(duties)?;
+            self.cut()?;
         }
         if now - duties.swept >= Duration::from_secs(1) {
             duties.swept = now;
-            let sessions = self.books.ledger().sessions().len();
-            let most = sessions / SWEEP_SECS + SWEEP_LEAST;
-            self.books.sweep(UnixTime(wall_secs() as u32), most);
+            self.role.sweep(&mut self.books);
         }
         if self.books.applied() >= duties.checkpoint_at {
-            let bytes = self.checkpoint()?;
-            // Books that take long to write are written less often.
-            duties.checkpoint_at = self.books.applied() + self.checkpoint_bytes.max(2 * bytes);
+            self.checkpoint(duties)?;
         }
         Ok(more)
+    }
+
+    fn take_committed(&mut self) {
+        if let Some(to) = self.exchange.take_committed() {
+            self.books.committed(to);
+        }
+    }
+
+    /// Does what others want of the books, and looks who commits.
+    fn attend(&mut self, duties: &mut Duties) -> io::Result<()> {
+        let attended = self.role.attend(&self.journal, &mut self.books)?;
+        if attended == Attended::Replaced {
+            self.exchange.withdraw();
+            duties.reader = self.journal.read(self.books.applied());
+            duties.commits = false;
+        }
+        if attended != Attended::Same {
+            self.checkpoint(duties)?;
+            self.role.written(&self.books);
+        }
+        let commits = self.role.commits();
+        match (std::mem::replace(&mut duties.commits, commits), commits) {
+            (false, true) => self.offer(),
+            (true, false) => self.exchange.withdraw(),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn offer(&self) {
+        if let Some(batch) = self.books.in_flight() {
+            self.exchange.offer(Arc::clone(batch));
+        }
     }
 
     /// Accounts for entries; returns whether there may be more.
@@ -128,12 +149,14 @@ impl Work {
             {
                 return Ok(false);
             }
-            let batch = self.books.in_flight().cloned();
-            if let Some(batch) = batch.filter(|batch| Some(batch.to) != before) {
+            let batch = self.books.in_flight();
+            if batch.is_some_and(|batch| Some(batch.to) != before) {
                 // What a batch says must not be forgotten by a power cut after it is committed.
                 self.journal.sync()?;
-                duties.cutting = false;
-                self.exchange.offer(batch);
+                self.role.batch_begins(&self.books);
+                if duties.commits {
+                    self.offer();
+                }
             }
         }
         Ok(true)
@@ -149,23 +172,20 @@ impl Work {
     }
 
     /// Ends the batch that is being gathered, unless one is on its way.
-    fn cut(&self, duties: &mut Duties) -> io::Result<()> {
-        if self.books.wants_cut() && !duties.cutting {
-            self.journal.append(&mut Entry::cut())?;
-            duties.cutting = true;
-        }
-        Ok(())
+    fn cut(&mut self) -> io::Result<()> {
+        self.role.cut(&self.journal, &self.books)
     }
 
     /// Writes the books beside the old ones, puts them in their place, and lets go of what is no
-    /// longer needed of the journal; returns the bytes written.
-    fn checkpoint(&self) -> io::Result<u64> {
+    /// longer needed of the journal.
+    fn checkpoint(&self, duties: &mut Duties) -> io::Result<()> {
         // After a power cut the journal must not end before the books do.
         self.journal.sync()?;
         let path = self.journal.folder().join(CHECKPOINT_FILE);
         let bytes = files::replace(&path, &mut |to| checkpoint::save(&self.books, to))?;
-        self.journal.forget_before(self.books.applied())?;
-        Ok(bytes)
+        // Books that take long to write are written less often.
+        duties.checkpoint_at = self.books.applied() + self.checkpoint_bytes.max(2 * bytes);
+        self.journal.forget_before(self.books.applied())
     }
 
     /// Takes the last records in, waits a little for the storage to take the last batches, and
@@ -174,15 +194,18 @@ impl Work {
         let deadline = Instant::now() + Duration::from_secs(STOP_SECS);
         loop {
             while self.follow(duties)? {}
-            if let Some(to) = self.exchange.take_committed() {
-                self.books.committed(to);
+            self.take_committed();
+            self.attend(duties)?;
+            if !self.role.commits() {
+                // Those who go on do it.
+                return self.checkpoint(duties);
             }
-            self.cut(duties)?;
-            let done = self.books.in_flight().is_none() && !duties.cutting;
+            self.cut()?;
+            let done = self.books.in_flight().is_none() && !self.role.is_cutting();
             if done || Instant::now() >= deadline {
                 break;
             }
-            if !duties.cutting {
+            if !self.role.is_cutting() {
                 std::thread::park_timeout(IDLE);
             }
         }
@@ -192,7 +215,7 @@ impl Work {
                 batch.rows()
             );
         }
-        self.checkpoint().map(drop)
+        self.checkpoint(duties)
     }
 }
 

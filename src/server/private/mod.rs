@@ -7,10 +7,18 @@ mod exchange;
 mod ledger;
 mod lookups;
 mod progress;
+mod role;
+mod several;
 mod start;
 mod storage;
 
 pub use authority::{Answers, Authority, LISTED_MOST, PushError, Pushed, Stored};
+#[cfg(feature = "redis")]
+pub(super) use exchange::Exchange;
+#[cfg(feature = "redis")]
+pub(super) use ledger::CHECKPOINT_FILE;
 pub(super) use lookups::{Found, LookupError, Lookups};
 pub(super) use progress::Progress;
+#[cfg(feature = "redis")]
+pub(super) use role::{Attended, Role};
 pub(super) use start::Private;

@@ -5,6 +5,7 @@ use super::exchange::Exchange;
 use super::ledger::{self, CHECKPOINT_FILE};
 use super::lookups::Lookups;
 use super::progress::Progress;
+use super::several::{self, Several};
 use super::storage::{self, DIRECTORY_FILE, First};
 use crate::account::blocks::BlockError;
 use crate::account::books::Books;
@@ -52,6 +53,7 @@ pub(in crate::server) struct Private {
     ledger: JoinHandle<()>,
     storage: JoinHandle<()>,
     pushes: JoinHandle<()>,
+    several: Several,
     /// The workers, once there are any.
     wakers: Arc<OnceLock<Vec<Arc<mio::Waker>>>>,
 }
@@ -78,7 +80,9 @@ impl Private {
         let name = u128::from_le_bytes(random()?);
         let journal = Journal::open(folder, config.journal.max.0.into(), name);
         let journal = Arc::new(journal.map_err(at_folder)?);
-        let books = books(config, &journal)?;
+        let name = u128::from_le_bytes(random()?);
+        let followed = several::followed(config, &journal, name).map_err(at_folder)?;
+        let books = books(config, &followed)?;
         let shared = shared(config, workers, &journal)?;
         let pace = books.ledger().pace();
         let (authority, pushes) = authority(config, cache, clock, &shared, pace)?;
@@ -87,9 +91,12 @@ impl Private {
         let progress = Arc::<Progress>::default();
         let wakers = Arc::<OnceLock<Vec<Arc<mio::Waker>>>>::default();
         let [stop_ledger, stop_storage] = <[Arc<AtomicBool>; 2]>::default();
+        let journals = [&journal, &followed];
+        let (mut several, role) = Several::prepare(config, journals, &books, &exchange)?;
         let ledger = ledger::Work {
-            journal: Arc::clone(&journal),
+            journal: followed,
             books,
+            role,
             exchange: Arc::clone(&exchange),
             progress: Arc::clone(&progress),
             stopping: Arc::clone(&stop_ledger),
@@ -108,7 +115,8 @@ impl Private {
             lookups: Arc::clone(&lookups),
             exchange: Arc::clone(&exchange),
             progress: Arc::clone(&progress),
-            writer: journal.writer().to_owned(),
+            writer: several::writer(config, &journal),
+            shared: several::is_one(config),
             stopping: Arc::clone(&stop_storage),
             wake: Box::new(move || {
                 let wakers = woken.get().into_iter().flatten();
@@ -122,6 +130,7 @@ impl Private {
         exchange.set_threads(ledger.thread(), storage.thread());
         lookups.set_thread(storage.thread());
         authority.set_threads(pushes.thread(), storage.thread());
+        several.start()?;
         let private = Private {
             shared,
             authority,
@@ -132,6 +141,7 @@ impl Private {
             ledger,
             storage,
             pushes,
+            several,
             wakers,
         };
         match wait(&loaded) {
@@ -198,9 +208,11 @@ impl Private {
     pub(in crate::server) fn stop(self) {
         self.authority.stop();
         let _ = self.pushes.join();
+        self.several.drain();
         self.stop_ledger.store(true, Ordering::Release);
         self.ledger.thread().unpark();
         let _ = self.ledger.join();
+        self.several.stop();
         self.stop_storage.store(true, Ordering::Release);
         self.storage.thread().unpark();
         let deadline = Instant::now() + STOP_PATIENCE;

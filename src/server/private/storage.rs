@@ -61,6 +61,8 @@ pub(super) struct Work {
     pub(super) exchange: Arc<Exchange>,
     pub(super) progress: Arc<Progress>,
     pub(super) writer: String,
+    /// Others commit under the same name.
+    pub(super) shared: bool,
     pub(super) stopping: Arc<AtomicBool>,
     /// Wakes the workers, so that none holds on to an old directory.
     pub(super) wake: Box<dyn Fn() + Send>,
@@ -130,7 +132,9 @@ impl Work {
         let Some(mut storage) = duties.storage.take() else {
             return Ok(());
         };
-        let result = self.flush(duties, &mut *storage);
+        let result = self
+            .flush(duties, &mut *storage)
+            .and_then(|()| self.say_position(&mut *storage));
         // A batch that cannot be written does not keep the directory from being read.
         let read = self
             .write_pushes(duties, &mut *storage)
@@ -139,6 +143,13 @@ impl Work {
             .and_then(|()| self.lookups.answer(&mut *storage));
         duties.storage = Some(storage);
         result.and(read)
+    }
+
+    fn say_position(&self, storage: &mut dyn Storage) -> Result<(), StorageError> {
+        if self.exchange.wants_position() {
+            self.exchange.say_position(storage.position(&self.writer)?);
+        }
+        Ok(())
     }
 
     /// Writes what was pushed into the directory, where it can be written.
@@ -190,6 +201,10 @@ impl Work {
                 self.read_snatches(storage, &batch)
             }
             Outcome::Later(error) => Err(error),
+            Outcome::Stuck(StorageError::Moved(_)) if self.shared => {
+                self.exchange.refuse(batch.to);
+                Ok(())
+            }
             Outcome::Stuck(error) => Err(match error {
                 StorageError::Moved(position) => StorageError::Fatal(format!(
                     "position {position} of {writer} is beyond {}: another tracker uses a copy of \

@@ -16,11 +16,14 @@
 //! others should know is kept, and appended when it is back.
 
 mod copy;
+mod journal;
 mod link;
 mod reader;
 mod saver;
 mod state;
 mod writer;
+
+pub(super) use journal::SharedJournal;
 
 use super::clock::Clock;
 use crate::cache::replication::{Follower, Outbox};

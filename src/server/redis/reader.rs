@@ -176,14 +176,14 @@ fn apply(common: &Common, log: &super::Log, position: Position, entry: &[u8], op
 }
 
 /// The entries of the one stream in an answer to `XREAD`.
-fn entries_of_stream(answer: Value) -> Vec<(Position, Vec<u8>)> {
+pub(super) fn entries_of_stream(answer: Value) -> Vec<(Position, Vec<u8>)> {
     let stream = items(answer).into_iter().next();
     let entries_of = stream.and_then(|stream| items(stream).into_iter().nth(1));
     entries_of.map(entries).unwrap_or_default()
 }
 
 /// Entries as Redis writes them: each a position, and fields with their values. Ours have one.
-fn entries(answer: Value) -> Vec<(Position, Vec<u8>)> {
+pub(super) fn entries(answer: Value) -> Vec<(Position, Vec<u8>)> {
     let entry = |entry: Value| {
         let mut parts = items(entry).into_iter();
         let position = Position::parse(&bytes(parts.next()?))?;

@@ -80,7 +80,7 @@ impl<'a> Loading<'a> {
 
     /// Shows those of the wanted that are there, with their tokens.
     pub(super) fn find(&mut self, wanted: &Wanted) -> Result<(), SqlError> {
-        begin(self.connection)?;
+        self.begin()?;
         let load = &self.plan.load;
         for passkey in &wanted.passkeys {
             let key = Key::Text(passkey.as_bytes().into());
@@ -93,7 +93,11 @@ impl<'a> Loading<'a> {
         self.end()
     }
 
-    fn end(&mut self) -> Result<(), SqlError> {
+    pub(super) fn begin(&mut self) -> Result<(), SqlError> {
+        begin(self.connection)
+    }
+
+    pub(super) fn end(&mut self) -> Result<(), SqlError> {
         if self.skipped > SKIPPED_TOLD {
             log::warn!("storage: {} rows are skipped in all", self.skipped);
         }
@@ -231,7 +235,7 @@ impl<'a> Loading<'a> {
     }
 
     /// Shows what a changed row holds now, or that it is gone.
-    fn look_at(&mut self, changed: &Changed) -> Result<(), SqlError> {
+    pub(super) fn look_at(&mut self, changed: &Changed) -> Result<(), SqlError> {
         let load = &self.plan.load;
         let (rows, part) = match changed {
             Changed::User(_) => (&load.users, &directory::USERS),
@@ -247,6 +251,8 @@ impl<'a> Loading<'a> {
             return Ok(());
         };
         let Some(sql) = self.fill(&rows.by_number, &key) else {
+            // What no row can have is not there.
+            (self.to)(gone);
             return Ok(());
         };
         let mut is_there = false;

@@ -4,8 +4,11 @@
 mod check;
 mod connection;
 mod directory;
+mod edit;
+mod edit_rows;
 mod fields;
 mod lexer;
+mod listing;
 mod literal;
 mod load;
 #[cfg(feature = "mysql")]
@@ -22,6 +25,7 @@ mod schema;
 mod server;
 #[cfg(feature = "sqlite")]
 mod sqlite;
+mod stands;
 mod storage;
 mod template;
 #[cfg(test)]

@@ -28,6 +28,8 @@ pub(super) struct Load {
     pub(super) tokens: Option<Rows>,
     pub(super) options: Option<Rows>,
     pub(super) changes: Option<Changes>,
+    /// What there is, is as the preset reads it.
+    pub(super) is_presets: bool,
 }
 
 /// A statement that loads: all rows, and those of a key.
@@ -62,6 +64,9 @@ pub(super) struct Write {
     pub(super) tokens: Option<Template<TokenUse>>,
     pub(super) events: Option<Template<EventRow>>,
 }
+
+/// The statements that tell what there is.
+const DIRECTORY: [&str; 5] = ["users", "torrents", "clients", "tokens", "options"];
 
 const CURSOR: &[Field<u64>] = &[("cursor", |cursor| Datum::exact(*cursor))];
 
@@ -143,6 +148,9 @@ impl Reading<'_> {
             tokens: self.rows(texts, "tokens", "user", "torrent"),
             options: self.rows(texts, "options", "name", "name"),
             changes: self.changes(texts),
+            is_presets: DIRECTORY
+                .iter()
+                .all(|name| !texts.given.contains_key(*name)),
         }
     }
 

@@ -5,7 +5,11 @@ use super::load::Loading;
 use super::plan::Plan;
 use super::presets::{PROBE, Preset};
 use super::write::{self, Failed};
-use crate::storage::{Change, Commit, Cursor, Storage, StorageError, Wanted};
+use super::{edit, listing, stands};
+use crate::storage::{
+    Change, Commit, Cursor, Directory, Edit, EditError, Entry, Listing, Placed, Storage,
+    StorageError, Wanted,
+};
 
 /// Opens a connection.
 pub type Open = dyn Fn() -> Result<Box<dyn Connection>, SqlError> + Send;
@@ -17,6 +21,8 @@ pub struct SqlStorage {
     open: Box<Open>,
     plan: Plan,
     schema: &'static [&'static str],
+    /// The directory is the tracker's own, and read as it stands.
+    is_writable: bool,
     connection: Option<Box<dyn Connection>>,
     /// The tables that the tracker makes are there.
     is_ready: bool,
@@ -26,8 +32,11 @@ impl SqlStorage {
     /// A storage that connects by `open`; tables of the tracker's own that a preset has are made
     /// where they are missing.
     pub fn new(driver: &'static str, plan: Plan, preset: &Preset, open: Box<Open>) -> SqlStorage {
+        // The own tables in SQLite have a driver of their own that writes them.
+        let is_own = preset.name == "own" && preset.dialect != Dialect::Sqlite;
         SqlStorage {
             driver,
+            is_writable: is_own && plan.load.is_presets,
             open,
             plan,
             schema: preset.schema,
@@ -171,5 +180,37 @@ impl Storage for SqlStorage {
         if let Some(connection) = &mut self.connection {
             connection.tidy();
         }
+    }
+
+    fn directory(&mut self) -> Option<&mut dyn Directory> {
+        match self.is_writable {
+            true => Some(self),
+            false => None,
+        }
+    }
+}
+
+impl Directory for SqlStorage {
+    fn edit(&mut self, edits: &[Edit]) -> Result<Vec<Result<Placed, EditError>>, StorageError> {
+        self.with("cannot edit the directory", |connection, _| {
+            edit::edit(connection, edits)
+        })
+    }
+
+    fn stands(&mut self, edit: &Edit, to: &mut dyn FnMut(Change)) -> Result<(), StorageError> {
+        self.with("cannot look into the directory", |connection, plan| {
+            stands::stands(&mut Loading::new(connection, plan, to), edit)
+        })
+    }
+
+    fn list(
+        &mut self,
+        listing: &Listing,
+        most: usize,
+        to: &mut dyn FnMut(Entry),
+    ) -> Result<(), StorageError> {
+        self.with("cannot list the directory", |connection, _| {
+            listing::list(connection, listing, most, to)
+        })
     }
 }

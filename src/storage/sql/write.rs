@@ -13,7 +13,7 @@ use crate::storage::{Commit, EventKind, RejectedRow, Table};
 use std::collections::BTreeMap;
 
 /// How often a batch is begun anew after a deadlock or the like, before it is left for later.
-const ATTEMPTS: u32 = 3;
+pub(super) const ATTEMPTS: u32 = 3;
 /// Rows refused in one batch that are looked for at most: then the batch is written without those,
 /// and the next attempt looks for more. Each costs some tens of statements.
 const REJECTED_MOST: usize = 100;

@@ -34,6 +34,9 @@ pub fn command(server: &Server) -> Vec<String> {
             if server.options.durable { 1 } else { 2 }
         ),
     ];
+    if server.options.binlog {
+        command.push("--log-bin=changes".into());
+    }
     if server.options.tls {
         command.push(format!("--ssl-cert={}", path(certificates::CERTIFICATE)));
         command.push(format!("--ssl-key={}", path(certificates::KEY)));

@@ -45,6 +45,8 @@ pub struct Options {
     pub durable: bool,
     /// Whether it can encrypt.
     pub tls: bool,
+    /// Whether it keeps a log of changes, as those do that others follow; MariaDB alone.
+    pub binlog: bool,
 }
 
 impl Default for Options {
@@ -52,6 +54,7 @@ impl Default for Options {
         Options {
             durable: false,
             tls: true,
+            binlog: false,
         }
     }
 }

@@ -7,6 +7,8 @@ mod common;
 #[cfg(any(feature = "mysql", feature = "postgres"))]
 mod connections;
 mod days;
+#[cfg(any(feature = "mysql", feature = "postgres"))]
+mod directory;
 #[cfg(feature = "sqlite")]
 mod files;
 #[cfg(any(feature = "mysql", feature = "postgres"))]

@@ -368,6 +368,20 @@ pub(super) fn gone(changed: &Changed) -> Option<Change> {
     })
 }
 
+/// What has changed where a row says this.
+pub(super) fn whose(change: &Change) -> Option<Changed> {
+    Some(match change {
+        Change::User(user) => Changed::User(user.id.0),
+        Change::Torrent(torrent) => Changed::Torrent(torrent.id.0),
+        Change::Client(client) => Changed::Client(client.prefix.clone()),
+        Change::Token(token) => Changed::Token {
+            user: token.user.map_or(0, |user| user.0),
+            torrent: token.torrent.map_or(0, |torrent| torrent.0),
+        },
+        _ => return None,
+    })
+}
+
 /// The key under which a changed row is looked for.
 pub(super) fn key(changed: &Changed) -> Option<Key> {
     Some(match changed {

@@ -2,14 +2,10 @@
 //! made on what was read, and what is new or other than before is written. What was read is locked
 //! until then.
 
-use super::connection::{Dialect, Row, SqlError, Value};
-use super::edit::{Done, Editing, check, number, placed};
-use super::literal::Datum;
-use crate::model::Passkey;
-use crate::storage::{
-    Edit, EditError, Placed, TorrentEdit, TorrentName, TorrentStatus, UserEdit, UserName,
-};
-use std::borrow::Cow;
+use super::connection::{Dialect, Row, SqlError};
+use super::edit::{Done, Editing, number, placed};
+use super::edit_wish::{Cell, TORRENTS, Table, USERS, Who, Wish, wish};
+use crate::storage::{Edit, EditError, Placed};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
@@ -46,211 +42,6 @@ pub(super) fn edit(editing: &mut Editing<'_>, edits: &[Edit]) -> Result<Vec<Done
     }
     making.add_all()?;
     Ok(making.done)
-}
-
-/// What a column holds.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
-enum Cell {
-    Null,
-    Number(i64),
-    Text(String),
-    Bytes(Vec<u8>),
-}
-
-impl Cell {
-    fn of(value: Value<'_>) -> Cell {
-        match value {
-            Value::Text(text) => Cell::Text(text.to_owned()),
-            Value::Bytes(bytes) => Cell::Bytes(bytes.to_owned()),
-            other => number(other).map_or(Cell::Null, Cell::Number),
-        }
-    }
-
-    fn put(&self, editing: &Editing<'_>, to: &mut String) {
-        to.push_str(&match self {
-            Cell::Null => "NULL".to_owned(),
-            Cell::Number(number) => editing.literal(&Datum::Integer(*number)),
-            Cell::Text(text) => editing.literal(&Datum::Text(Cow::Borrowed(text))),
-            Cell::Bytes(bytes) => editing.literal(&Datum::Bytes(bytes)),
-        });
-    }
-}
-
-/// Users, or torrents: their table, and what is said where one cannot be.
-struct Table {
-    name: &'static str,
-    /// The first is what clients say.
-    columns: &'static [&'static str],
-    no_key: EditError,
-    key_is_taken: EditError,
-    id_is_taken: EditError,
-}
-
-impl Table {
-    fn key(&self) -> &'static str {
-        self.columns.first().copied().unwrap_or_default()
-    }
-}
-
-static USERS: Table = Table {
-    name: "tracker_users",
-    columns: &[
-        "passkey",
-        "name",
-        "enabled",
-        "can_leech",
-        "hide_ip",
-        "slots",
-        "up_percent",
-        "down_percent",
-    ],
-    no_key: EditError::Invalid("a new user needs a passkey"),
-    key_is_taken: EditError::Conflict("another user has this passkey"),
-    id_is_taken: EditError::Conflict("another user has this number"),
-};
-
-static TORRENTS: Table = Table {
-    name: "tracker_torrents",
-    columns: &[
-        "info_hash",
-        "name",
-        "status",
-        "reason",
-        "up_percent",
-        "down_percent",
-    ],
-    no_key: EditError::Invalid("a new torrent needs an info-hash"),
-    key_is_taken: EditError::Conflict("another torrent has this info-hash"),
-    id_is_taken: EditError::Conflict("another torrent has this number"),
-};
-
-/// An edit as the table has it.
-struct Wish {
-    who: Who,
-    create: bool,
-    /// The number that is said.
-    id: Option<i64>,
-    /// What clients say of a new one.
-    key: Option<Cell>,
-    /// What is said of each column; nothing of one that stays as it is.
-    said: Vec<Option<Cell>>,
-    /// What a new one has where nothing is said.
-    defaults: Vec<Cell>,
-}
-
-/// How it is named.
-enum Who {
-    Id(Option<i64>),
-    Key(Cell),
-}
-
-fn wish(edit: &Edit) -> Result<Wish, EditError> {
-    check(edit)?;
-    match edit {
-        Edit::User(user) => Ok(wished_user(user)),
-        Edit::Torrent(torrent) => Ok(wished_torrent(torrent)),
-        _ => Err(EditError::NotFound),
-    }
-}
-
-fn id_of(number: u64) -> Option<i64> {
-    i64::try_from(number).ok()
-}
-
-fn wished_user(user: &UserEdit) -> Wish {
-    // One that is no text is nobody's.
-    let key = |passkey: Passkey| match std::str::from_utf8(passkey.as_bytes()) {
-        Ok(passkey) => Cell::Text(passkey.to_owned()),
-        Err(_) => Cell::Bytes(passkey.as_bytes().to_vec()),
-    };
-    let flag = |flag: bool| Cell::Number(flag.into());
-    let percent = |percent: u16| Cell::Number(percent.into());
-    let slots = |slots: Option<u16>| slots.map_or(Cell::Null, |slots| Cell::Number(slots.into()));
-    Wish {
-        who: match user.who {
-            UserName::Id(id) => Who::Id(id_of(id.0)),
-            UserName::Passkey(passkey) => Who::Key(key(passkey)),
-        },
-        create: user.create,
-        id: user.said_id().and_then(|id| id_of(id.0)),
-        key: user.said_passkey().map(key),
-        said: vec![
-            user.passkey.map(key),
-            user.name.as_deref().map(|name| Cell::Text(name.to_owned())),
-            user.enabled.map(flag),
-            user.can_leech.map(flag),
-            user.hide_ip.map(flag),
-            user.slots.map(slots),
-            user.up_percent.map(percent),
-            user.down_percent.map(percent),
-        ],
-        defaults: vec![
-            Cell::Null,
-            Cell::Text(String::new()),
-            flag(true),
-            flag(true),
-            flag(false),
-            Cell::Null,
-            percent(100),
-            percent(100),
-        ],
-    }
-}
-
-fn wished_torrent(torrent: &TorrentEdit) -> Wish {
-    let key = |hash: crate::model::InfoHash| Cell::Bytes(hash.0.to_vec());
-    let percent = |percent: u16| Cell::Number(percent.into());
-    let name = torrent.name.as_deref();
-    let (status, reason) = match &torrent.status {
-        None => (None, None),
-        Some(TorrentStatus::Registered) => (Some(0), Some(Cell::Null)),
-        Some(TorrentStatus::Unapproved) => (Some(1), Some(Cell::Null)),
-        Some(TorrentStatus::Deleted(reason)) => (Some(2), Some(Cell::Text(reason.to_string()))),
-    };
-    Wish {
-        who: match torrent.which {
-            TorrentName::Id(id) => Who::Id(id_of(id.0)),
-            TorrentName::InfoHash(hash) => Who::Key(key(hash)),
-        },
-        create: torrent.create,
-        id: torrent.said_id().and_then(|id| id_of(id.0)),
-        key: torrent.said_info_hash().map(key),
-        said: vec![
-            torrent.info_hash.map(key),
-            name.map(|name| Cell::Text(name.to_owned())),
-            status.map(Cell::Number),
-            reason,
-            torrent.up_percent.map(percent),
-            torrent.down_percent.map(percent),
-        ],
-        defaults: vec![
-            Cell::Null,
-            Cell::Text(String::new()),
-            Cell::Number(0),
-            Cell::Null,
-            percent(100),
-            percent(100),
-        ],
-    }
-}
-
-impl Wish {
-    /// What clients say, of whoever is meant and from now on.
-    fn keys(&self) -> impl Iterator<Item = &Cell> {
-        let named = match &self.who {
-            Who::Key(key) => Some(key),
-            Who::Id(_) => None,
-        };
-        named.into_iter().chain(&self.key)
-    }
-
-    fn ids(&self) -> impl Iterator<Item = i64> {
-        let named = match self.who {
-            Who::Id(id) => id,
-            Who::Key(_) => None,
-        };
-        named.into_iter().chain(self.id)
-    }
 }
 
 /// Rows as they stand by now.
@@ -497,10 +288,11 @@ impl Making<'_, '_> {
         }
         let name = self.table.name;
         let sql = format!(
-            "SELECT CASE WHEN has_sequence_privilege(s.name, 'UPDATE') THEN \
-             CASE WHEN nextval(s.name::regclass) < l.last THEN setval(s.name::regclass, l.last) \
-             END END FROM (SELECT pg_get_serial_sequence('{name}', 'id') AS name) s, \
-             (SELECT {to}::BIGINT AS last) l"
+            "SELECT CASE WHEN has_sequence_privilege(s.id, 'UPDATE') THEN \
+             CASE WHEN COALESCE(pg_sequence_last_value(s.id), 0) < l.last \
+             THEN setval(s.id, l.last) END END \
+             FROM (SELECT pg_get_serial_sequence('{name}', 'id')::regclass AS id) s, \
+             (SELECT {to}::BIGINT AS last) l WHERE l.last > 0"
         );
         self.editing.query(&sql, &mut |_| {})
     }

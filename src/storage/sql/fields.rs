@@ -33,7 +33,7 @@ pub struct TokenUse {
 }
 
 /// What a row of the directory is looked for by.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Key {
     /// A number.
     Number(u64),

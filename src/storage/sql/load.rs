@@ -4,8 +4,10 @@ use super::connection::{Connection, Dialect, Row, SqlError};
 use super::directory::{self, Changed, Columns, Fault, Part};
 use super::fields::Key;
 use super::plan::{Changes, Plan, Rows};
-use super::template::Template;
+use super::template::{Template, Unfit};
 use crate::storage::{Change, Cursor, Global, Wanted};
+use std::collections::BTreeSet;
+use std::mem::discriminant;
 
 /// Rows that cannot be used are told one by one up to so many, then counted.
 const SKIPPED_TOLD: u32 = 10;
@@ -35,11 +37,11 @@ impl<'a> Loading<'a> {
     }
 
     /// Shows everything; returns the cursor to go on from, where changes can be told.
-    pub(super) fn all(&mut self) -> Result<Option<Cursor>, SqlError> {
+    pub(super) fn all(&mut self, changes: Option<&Changes>) -> Result<Option<Cursor>, SqlError> {
         begin(self.connection)?;
         let load = &self.plan.load;
         // Before the rows: what changes meanwhile is told twice rather than never.
-        let cursor = match &load.changes {
+        let cursor = match changes {
             Some(changes) => Some(self.last(changes)?),
             None => None,
         };
@@ -70,8 +72,9 @@ impl<'a> Loading<'a> {
         let (cursor, changed) = self.changed(changes, since)?;
         let is_known = !changed.contains(&Changed::All);
         if is_known {
-            for changed in &changed {
-                self.look_at(changed)?;
+            let is_alike = |one: &Changed, next: &Changed| discriminant(one) == discriminant(next);
+            for run in changed.chunk_by(is_alike) {
+                self.look_at(run)?;
             }
         }
         self.end()?;
@@ -234,49 +237,59 @@ impl<'a> Loading<'a> {
         Ok((Cursor(last), all))
     }
 
-    /// Shows what a changed row holds now, or that it is gone.
-    pub(super) fn look_at(&mut self, changed: &Changed) -> Result<(), SqlError> {
+    /// Shows what changed rows of one kind hold now, or that they are gone.
+    pub(super) fn look_at(&mut self, changed: &[Changed]) -> Result<(), SqlError> {
         let load = &self.plan.load;
-        let (rows, part) = match changed {
-            Changed::User(_) => (&load.users, &directory::USERS),
-            Changed::Torrent(_) => (&load.torrents, &directory::TORRENTS),
-            Changed::Client(_) => (&load.clients, &directory::CLIENTS),
-            Changed::Token { .. } => (&load.tokens, &directory::TOKENS),
-            Changed::Options => return self.global(),
-            Changed::All => return Ok(()),
+        let (rows, part) = match changed.first() {
+            Some(Changed::User(_)) => (&load.users, &directory::USERS),
+            Some(Changed::Torrent(_)) => (&load.torrents, &directory::TORRENTS),
+            Some(Changed::Client(_)) => (&load.clients, &directory::CLIENTS),
+            Some(Changed::Token { .. }) => (&load.tokens, &directory::TOKENS),
+            Some(Changed::Options) => return self.global(),
+            Some(Changed::All) | None => return Ok(()),
         };
-        let (Some(rows), Some(key), Some(gone)) =
-            (rows, directory::key(changed), directory::gone(changed))
-        else {
-            return Ok(());
-        };
-        let Some(sql) = self.fill(&rows.by_number, &key) else {
-            // What no row can have is not there.
-            (self.to)(gone);
-            return Ok(());
-        };
-        let mut is_there = false;
-        {
-            let to = &mut *self.to;
-            let skipped = &mut self.skipped;
-            let mut columns = None;
-            self.connection.query(&sql, &mut |row| {
-                let columns = known(&mut columns, part, row)?;
-                match (part.read)(&columns.of(row)) {
-                    Ok(change) if is_same(&change, &gone) => {
-                        is_there = true;
+        let Some(rows) = rows else { return Ok(()) };
+        let mut missing: BTreeSet<&Changed> = changed.iter().collect();
+        let mut keys: Vec<Key> = changed.iter().filter_map(directory::key).collect();
+        // Several tokens have the same.
+        keys.dedup();
+        while !keys.is_empty() {
+            match rows.by_number.render(&keys, &mut self.statement) {
+                Ok(asked) => {
+                    keys.drain(..asked);
+                    self.show_those(part, &mut missing)?;
+                }
+                // No row can have it.
+                Err(Unfit(place)) => drop(keys.remove(place)),
+            }
+        }
+        missing
+            .into_iter()
+            .filter_map(directory::gone)
+            .for_each(&mut *self.to);
+        Ok(())
+    }
+
+    /// Shows those rows of the statement that are looked for.
+    fn show_those(
+        &mut self,
+        part: &'static Part,
+        missing: &mut BTreeSet<&Changed>,
+    ) -> Result<(), SqlError> {
+        let (to, skipped) = (&mut *self.to, &mut self.skipped);
+        let mut columns = None;
+        self.connection.query(&self.statement, &mut |row| {
+            let columns = known(&mut columns, part, row)?;
+            match (part.read)(&columns.of(row)) {
+                Ok(change) => {
+                    if directory::whose(&change).is_some_and(|it| missing.remove(&it)) {
                         to(change);
                     }
-                    Ok(_) => {}
-                    Err(fault) => skip(skipped, part.name, fault),
                 }
-                Ok(())
-            })?;
-        }
-        if !is_there {
-            (self.to)(gone);
-        }
-        Ok(())
+                Err(fault) => skip(skipped, part.name, fault),
+            }
+            Ok(())
+        })
     }
 }
 
@@ -337,18 +350,5 @@ fn is_exactly(change: &Change, key: &Key) -> bool {
         (Change::User(user), Key::Text(passkey)) => user.passkey.as_bytes() == &**passkey,
         (Change::Torrent(torrent), Key::Bytes(hash)) => torrent.info_hash.0 == *hash,
         _ => true,
-    }
-}
-
-/// Whether a change is of what would else be gone.
-fn is_same(change: &Change, gone: &Change) -> bool {
-    match (change, gone) {
-        (Change::User(user), Change::UserGone(id)) => user.id == *id,
-        (Change::Torrent(torrent), Change::TorrentGone(id)) => torrent.id == *id,
-        (Change::Client(client), Change::ClientGone(prefix)) => client.prefix == *prefix,
-        (Change::Token(token), Change::TokenGone { user, torrent }) => {
-            (token.user, token.torrent) == (*user, *torrent)
-        }
-        _ => false,
     }
 }

@@ -6,6 +6,7 @@ mod connection;
 mod directory;
 mod edit;
 mod edit_rows;
+mod edit_wish;
 mod fields;
 mod lexer;
 mod listing;
@@ -28,6 +29,7 @@ mod sqlite;
 mod stands;
 mod storage;
 mod template;
+mod tracking;
 #[cfg(test)]
 mod words;
 mod write;

@@ -30,13 +30,15 @@ pub(super) struct Load {
     pub(super) changes: Option<Changes>,
     /// What there is, is as the preset reads it.
     pub(super) is_presets: bool,
+    /// What has changed is as the preset reads it.
+    pub(super) changes_are_presets: bool,
 }
 
 /// A statement that loads: all rows, and those of a key.
 #[derive(Debug)]
 pub(super) struct Rows {
     pub(super) all: String,
-    /// By number, or by prefix.
+    /// By numbers, or by prefixes; any number of them.
     pub(super) by_number: Template<Key>,
     /// By what clients say.
     pub(super) by_name: Template<Key>,
@@ -151,6 +153,7 @@ impl Reading<'_> {
             is_presets: DIRECTORY
                 .iter()
                 .all(|name| !texts.given.contains_key(*name)),
+            changes_are_presets: !texts.given.contains_key("changes"),
         }
     }
 
@@ -164,13 +167,17 @@ impl Reading<'_> {
             Template::one(dialect, text, &[] as &'static [Field<Key>])?;
             let by = |column: &str| {
                 let column = quoted(dialect, column);
-                let text = format!("SELECT * FROM ({text}) found WHERE found.{column} = :key");
-                Template::one(dialect, &text, fields::KEY)
+                format!("SELECT * FROM ({text}) found WHERE found.{column}")
             };
+            let (number, named) = (by(number), by(named));
             Ok(Rows {
                 all: text.to_owned(),
-                by_number: by(number)?,
-                by_name: by(named)?,
+                by_number: Template::rows(
+                    dialect,
+                    &format!("{number} IN ([[ :key|, ]])"),
+                    fields::KEY,
+                )?,
+                by_name: Template::one(dialect, &format!("{named} = :key"), fields::KEY)?,
             })
         };
         self.good(texts.place(name), read())

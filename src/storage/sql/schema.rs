@@ -19,7 +19,23 @@ pub fn text(preset: &Preset) -> String {
     for statement in preset.schema {
         put(&mut text, statement);
     }
+    if !preset.tracking.is_empty() {
+        text.push_str("-- What notes changes of the directory; without it they are seen late.\n");
+    }
+    for statement in preset.tracking {
+        match preset.dialect == Dialect::Mysql && statement.contains(';') {
+            true => delimited(&mut text, statement),
+            false => put(&mut text, statement),
+        }
+    }
     text
+}
+
+/// Puts a statement of several: to the client, a semicolon would end it.
+fn delimited(text: &mut String, statement: &str) {
+    text.push_str("DELIMITER //\n");
+    text.push_str(statement);
+    text.push_str(" //\nDELIMITER ;\n");
 }
 
 /// Puts a statement; the columns of a table on a line each. None of ours has a comma or a
@@ -61,6 +77,7 @@ mod tests {
                 "CREATE TABLE a (b DECIMAL(3, 2), c CHAR(4) UNIQUE, PRIMARY KEY (b, c)) ENGINE = InnoDB",
                 "CREATE INDEX d ON a (b, c)",
             ],
+            tracking: &[],
         };
         let statements = "CREATE TABLE a (\n    b DECIMAL(3, 2),\n    c CHAR(4) UNIQUE,\n    \
             PRIMARY KEY (b, c)) ENGINE = InnoDB;\nCREATE INDEX d ON a (b, c);\n";
@@ -72,6 +89,7 @@ mod tests {
         assert_eq!(rest, statements);
         let none = Preset {
             schema: &[],
+            tracking: &[],
             ..preset
         };
         let text = text(&none);

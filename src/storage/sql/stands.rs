@@ -22,7 +22,7 @@ pub(super) fn stands(loading: &mut Loading<'_>, edit: &Edit) -> Result<(), SqlEr
     match changed {
         Ok(changed) => {
             loading.begin()?;
-            loading.look_at(&changed)?;
+            loading.look_at(std::slice::from_ref(&changed))?;
             loading.end()
         }
         Err(wanted) => loading.find(&wanted),

@@ -5,7 +5,7 @@ use super::load::Loading;
 use super::plan::Plan;
 use super::presets::{PROBE, Preset};
 use super::write::{self, Failed};
-use super::{edit, listing, stands};
+use super::{edit, listing, stands, tracking};
 use crate::storage::{
     Change, Commit, Cursor, Directory, Edit, EditError, Entry, Listing, Placed, Storage,
     StorageError, Wanted,
@@ -21,6 +21,9 @@ pub struct SqlStorage {
     open: Box<Open>,
     plan: Plan,
     schema: &'static [&'static str],
+    tracking: &'static [&'static str],
+    /// Whether changes are noted; where the tables need not be asked, they are.
+    has_changes: bool,
     /// The directory is the tracker's own, and read as it stands.
     is_writable: bool,
     connection: Option<Box<dyn Connection>>,
@@ -34,12 +37,18 @@ impl SqlStorage {
     pub fn new(driver: &'static str, plan: Plan, preset: &Preset, open: Box<Open>) -> SqlStorage {
         // The own tables in SQLite have a driver of their own that writes them.
         let is_own = preset.name == "own" && preset.dialect != Dialect::Sqlite;
+        let plan_changes = plan.load.changes_are_presets;
         SqlStorage {
             driver,
             is_writable: is_own && plan.load.is_presets,
             open,
             plan,
             schema: preset.schema,
+            tracking: match plan_changes {
+                true => preset.tracking,
+                false => &[],
+            },
+            has_changes: true,
             connection: None,
             is_ready: false,
         }
@@ -70,6 +79,7 @@ impl SqlStorage {
         };
         if !self.is_ready {
             self.make_tables(&mut *connection)?;
+            self.look_for_changes(&mut *connection)?;
             self.is_ready = true;
         }
         match work(&mut *connection, &self.plan).map_err(Into::into) {
@@ -89,6 +99,42 @@ impl SqlStorage {
         }
     }
 
+    /// Makes them with what notes changes, before the last, which tells that all are there.
+    fn make_all(&self, connection: &mut dyn Connection) -> Result<(), SqlError> {
+        let (last, others) = match self.schema {
+            [others @ .., last] => (*last, others),
+            [] => return Ok(()),
+        };
+        make(connection, others)?;
+        match make(connection, self.tracking) {
+            Err(err) if matches!(err.kind, Fault::Wrong | Fault::Data) => {
+                log::warn!(
+                    "storage: changes of its tables cannot be noted: {}",
+                    err.message
+                );
+            }
+            made => made?,
+        }
+        connection.execute(last).map(drop)
+    }
+
+    /// Finds out whether changes are noted, and says so where not.
+    fn look_for_changes(&mut self, connection: &mut dyn Connection) -> Result<(), StorageError> {
+        if self.tracking.is_empty() {
+            return Ok(());
+        }
+        let failed = |err| failure(self.driver, "cannot look for its tables", err);
+        let has_changes = tracking::is_there(connection).map_err(failed)?;
+        if self.has_changes && !has_changes {
+            log::warn!(
+                "storage: changes of its tables are not noted, and seen when everything is loaded \
+                 anew (storage.reload_interval); chihaya schema prints the triggers that note them"
+            );
+        }
+        self.has_changes = has_changes;
+        Ok(())
+    }
+
     /// Makes the tables that the tracker writes and a site does not have, all or none that are
     /// missing: whether they are there is asked first, as making needs more rights.
     fn make_tables(&self, connection: &mut dyn Connection) -> Result<(), StorageError> {
@@ -98,7 +144,7 @@ impl SqlStorage {
         }
         let made = match connection.dialect() {
             Dialect::Sqlite => make_at_once(connection, self.schema),
-            Dialect::Postgres | Dialect::Mysql => make(connection, self.schema),
+            Dialect::Postgres | Dialect::Mysql => self.make_all(connection),
         };
         made.map_err(|err| {
             let what = "cannot make its tables (chihaya schema prints them)";
@@ -144,15 +190,31 @@ impl Storage for SqlStorage {
         since: Option<Cursor>,
         to: &mut dyn FnMut(Change),
     ) -> Result<Cursor, StorageError> {
+        // They may be noted by now.
+        self.is_ready &= self.has_changes || since.is_some();
+        let is_tracked = !self.tracking.is_empty();
+        self.connect()?;
+        let has_changes = self.has_changes;
         let loaded = self.with("cannot load", |connection, plan| {
+            let changes = plan.load.changes.as_ref().filter(|_| has_changes);
+            let from = since.unwrap_or(Cursor(0));
+            let settled = match connection.dialect() {
+                Dialect::Mysql if is_tracked && has_changes => {
+                    Some(Cursor(tracking::settled(connection, from.0)?))
+                }
+                _ => None,
+            };
             let mut loading = Loading::new(connection, plan, to);
-            match (since, &plan.load.changes) {
-                (None, _) => loading
-                    .all()
-                    .map(|cursor| Some(cursor.unwrap_or(Cursor(0)))),
-                (Some(since), Some(changes)) => loading.since(changes, since),
-                (Some(_), None) => Ok(None),
+            let loaded = match (since, changes) {
+                (None, _) => loading.all(changes)?.or(Some(Cursor(0))),
+                (Some(since), Some(changes)) => loading.since(changes, since)?,
+                (Some(_), None) => None,
+            };
+            let cursor = loaded.map(|cursor| settled.unwrap_or(cursor));
+            if let (None, Some(cursor), true) = (since, cursor, is_tracked && has_changes) {
+                tracking::trim(connection, cursor.0)?;
             }
+            Ok::<_, Failed>(cursor)
         })?;
         loaded.ok_or(StorageError::CursorGone)
     }

@@ -4,6 +4,8 @@ mod check;
 mod schema;
 mod statements;
 
+pub use schema::pipe;
+
 use crate::common::program::chihaya;
 use crate::place::Place;
 use crate::presets::{Preset, Tables};
@@ -22,14 +24,14 @@ const KINDS: &[Kind] = &[
 
 /// How a command ended, and what it said.
 #[derive(Debug)]
-struct Ran {
-    code: Option<i32>,
-    out: String,
-    err: String,
+pub struct Ran {
+    pub code: Option<i32>,
+    pub out: String,
+    pub err: String,
 }
 
 /// Runs a command with these settings.
-fn run(name: &str, settings: &Value, arguments: &[&str]) -> Ran {
+pub fn run(name: &str, settings: &Value, arguments: &[&str]) -> Ran {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
     let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("operator-{count}.json"));

@@ -9,7 +9,7 @@ use std::io::Write;
 use std::process::Stdio;
 
 /// Gives a script to the client of a server, as an operator would.
-fn pipe(server: &Server, database: &str, script: &str) {
+pub fn pipe(server: &Server, database: &str, script: &str) {
     let mut client = server.client(database);
     let mut child = client
         .stdin(Stdio::piped())

@@ -64,7 +64,7 @@ fn each_fault_has_its_place() {
         let settings = own_tables(server, "check_faults");
         let said = good("own", &settings);
         assert!(
-            said.starts_with("storage: the database takes 18 statements\n"),
+            said.starts_with("storage: the database takes 23 statements\n"),
             "{said}"
         );
         let update = match kind {

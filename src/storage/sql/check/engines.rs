@@ -12,12 +12,13 @@ const WITHOUT: &str = "SELECT t.TABLE_SCHEMA, t.TABLE_NAME, t.ENGINE, DATABASE()
     LEFT JOIN information_schema.ENGINES e ON e.ENGINE = t.ENGINE \
     WHERE t.TABLE_TYPE = 'BASE TABLE' AND COALESCE(e.TRANSACTIONS, 'NO') <> 'YES' \
     AND t.TABLE_SCHEMA NOT IN ('mysql', 'information_schema', 'performance_schema', 'sys')";
-/// What may write to other tables than the one that is named.
+/// What may write to other tables than the one that is named; not the tracker's own triggers.
 const INDIRECT: &str = "SELECT TABLE_SCHEMA, TABLE_NAME, 'is a view', DATABASE() \
     FROM information_schema.VIEWS WHERE TABLE_SCHEMA NOT IN ('mysql', 'information_schema', \
     'performance_schema', 'sys') \
     UNION ALL SELECT EVENT_OBJECT_SCHEMA, EVENT_OBJECT_TABLE, 'has a trigger', DATABASE() \
-    FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA NOT IN ('mysql', 'sys')";
+    FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA NOT IN ('mysql', 'sys') \
+    AND NOT (TRIGGER_NAME LIKE 'tracker_%' AND ACTION_STATEMENT LIKE '%INSERT INTO tracker_changes %')";
 
 /// How statements begin that never end a transaction of MySQL, as those that define or call
 /// something may.

@@ -14,6 +14,7 @@ pub use prepare::prepare;
 use super::connection::{Connection, Dialect, Fault, SqlError, Value};
 use super::plan::Plan;
 use super::presets::{PROBE, Preset};
+use super::tracking;
 use crate::storage::sample::Sample;
 use crate::storage::{Checked, Elapsed, Finding, Report};
 
@@ -78,30 +79,44 @@ fn rows(connection: &mut dyn Connection, sql: &str) -> Result<Vec<Vec<String>>, 
 /// them cannot be tried.
 struct Missing {
     tables: Vec<&'static str>,
-    /// What the database says.
-    why: String,
+    /// What the database says; nothing where the tables are there, and changes of them are not noted.
+    why: Option<String>,
 }
 
 impl Missing {
     fn find(connection: &mut dyn Connection, preset: &Preset) -> Result<Missing, SqlError> {
         let (tables, why) = match connection.prepare(PROBE) {
-            Ok(_) => (Vec::new(), String::new()),
-            Err(error) if error.kind == Fault::Wrong => (
-                preset.schema.iter().filter_map(|sql| made(sql)).collect(),
-                error.message,
-            ),
+            Ok(_) => match preset.tracking.is_empty() || tracking::is_there(connection)? {
+                true => (Vec::new(), None),
+                false => (
+                    preset.tracking.iter().filter_map(|sql| made(sql)).collect(),
+                    None,
+                ),
+            },
+            Err(error) if error.kind == Fault::Wrong => {
+                let all = preset.schema.iter().chain(preset.tracking);
+                let tables = all.filter_map(|sql| made(sql)).collect();
+                (tables, Some(error.message))
+            }
             Err(error) => return Err(error),
         };
         Ok(Missing { tables, why })
     }
 
     fn note(&self) -> Option<String> {
-        let why = &self.why;
-        (!self.tables.is_empty()).then(|| {
-            format!(
+        if self.tables.is_empty() {
+            return None;
+        }
+        Some(match &self.why {
+            Some(why) => format!(
                 "the tracker's own tables are not there ({why}): it makes them when it starts, \
                  chihaya schema prints them; statements that name them were not tried"
-            )
+            ),
+            None => {
+                "changes of the tracker's own tables are not noted, and seen when everything is \
+                     loaded anew: chihaya schema prints the triggers that note them"
+                    .to_owned()
+            }
         })
     }
 

@@ -98,6 +98,7 @@ static SITE: Preset = Preset {
         ),
     ],
     schema: &["CREATE TABLE IF NOT EXISTS tracker_batches (writer TEXT PRIMARY KEY, seq INTEGER)"],
+    tracking: &[],
 };
 
 const TABLES: &str = "

@@ -71,4 +71,5 @@ pub(super) static ARCADIA: Preset = Preset {
         ),
     ],
     schema: &[POSITION],
+    tracking: &[],
 };

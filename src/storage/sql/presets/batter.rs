@@ -59,6 +59,7 @@ pub(super) static POSTGRES: Preset = Preset {
         own::POSTGRES_WRITE[5],
     ],
     schema: own::POSTGRES_SCHEMA,
+    tracking: &[],
 };
 
 pub(super) static MYSQL: Preset = Preset {
@@ -80,6 +81,7 @@ pub(super) static MYSQL: Preset = Preset {
         own::MYSQL_WRITE[5],
     ],
     schema: own::MYSQL_SCHEMA,
+    tracking: &[],
 };
 
 /// What has changed is not asked for: nothing tells of a change of the application's users, so all
@@ -104,4 +106,5 @@ pub(super) static SQLITE: Preset = Preset {
         own_sqlite::WRITE[5],
     ],
     schema: own_sqlite::SCHEMA,
+    tracking: &[],
 };

@@ -72,6 +72,7 @@ pub(super) static GAZELLE: Preset = Preset {
         ("tokens", TOKENS),
     ],
     schema: &[MYSQL_POSITION],
+    tracking: &[],
 };
 
 pub(super) static OPS: Preset = Preset {
@@ -110,4 +111,5 @@ pub(super) static OPS: Preset = Preset {
         ("tokens", TOKENS),
     ],
     schema: &[MYSQL_POSITION],
+    tracking: &[],
 };

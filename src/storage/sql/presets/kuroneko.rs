@@ -73,4 +73,5 @@ pub(super) static KURONEKO: Preset = Preset {
         ),
     ],
     schema: &[MYSQL_POSITION],
+    tracking: &[],
 };

@@ -5,6 +5,7 @@ mod batter;
 mod gazelle;
 mod kuroneko;
 mod own;
+mod own_changes;
 #[cfg(feature = "sqlite")]
 mod own_sqlite;
 mod unit3d;
@@ -24,7 +25,12 @@ pub struct Preset {
     pub write: &'static [(&'static str, &'static str)],
     /// Makes the tables that the tracker writes and the site does not have.
     pub schema: &'static [&'static str],
+    /// Lets the tables of the directory note what is changed in them; a server may refuse it, and the
+    /// tracker does without.
+    pub tracking: &'static [&'static str],
 }
+
+pub(super) use own_changes::{MYSQL_FIRST, MYSQL_OLD, PROBE as TRACKING_PROBE};
 
 /// Tells whether those tables are there: the last one that is made.
 pub const PROBE: &str = "SELECT seq FROM tracker_batches WHERE writer = ''";

@@ -3,7 +3,7 @@
 //! All names begin with `tracker_`, so that they can stand beside those of any site. Sums are held at
 //! the most that a column can keep.
 
-use super::Preset;
+use super::{Preset, own_changes};
 use crate::storage::sql::connection::Dialect;
 
 /// What is loaded is the same in all: reserved words are no names of columns here.
@@ -31,6 +31,7 @@ pub(super) const POSTGRES_LOAD: &[(&str, &str)] = &[
          FROM tracker_tokens",
     ),
     ("options", "SELECT name, value FROM tracker_options"),
+    ("changes", own_changes::POSTGRES_CHANGES),
 ];
 
 pub(super) const MYSQL_LOAD: &[(&str, &str)] = &[
@@ -43,6 +44,7 @@ pub(super) const MYSQL_LOAD: &[(&str, &str)] = &[
          FROM tracker_tokens",
     ),
     ("options", "SELECT name, value FROM tracker_options"),
+    ("changes", own_changes::MYSQL_CHANGES),
 ];
 
 pub(super) static POSTGRES: Preset = Preset {
@@ -51,6 +53,7 @@ pub(super) static POSTGRES: Preset = Preset {
     load: POSTGRES_LOAD,
     write: POSTGRES_WRITE,
     schema: POSTGRES_SCHEMA,
+    tracking: own_changes::POSTGRES,
 };
 
 pub(super) const POSTGRES_WRITE: &[(&str, &str)] = &[
@@ -173,6 +176,7 @@ pub(super) static MYSQL: Preset = Preset {
     load: MYSQL_LOAD,
     write: MYSQL_WRITE,
     schema: MYSQL_SCHEMA,
+    tracking: own_changes::MYSQL,
 };
 
 pub(super) const MYSQL_WRITE: &[(&str, &str)] = &[

@@ -14,6 +14,7 @@ pub(super) static SQLITE: Preset = Preset {
     load: LOAD,
     write: WRITE,
     schema: SCHEMA,
+    tracking: &[],
 };
 
 pub(super) const LOAD: &[(&str, &str)] = &[

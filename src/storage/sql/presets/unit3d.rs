@@ -82,4 +82,5 @@ pub(super) static UNIT3D: Preset = Preset {
         ),
     ],
     schema: &[MYSQL_POSITION],
+    tracking: &[],
 };

@@ -12,7 +12,7 @@ use super::{Common, Position};
 use crate::cache::replication::Producers;
 use crate::cache::{Driver, SnapshotError};
 use log::{info, warn};
-use redis::{RedisError, RedisResult, Value};
+use redis::{RedisError, RedisResult};
 use std::io::{self, Read, Write};
 
 const VERSION: u8 = 1;
@@ -60,18 +60,10 @@ fn piece_key(common: &Common, log: usize, id: u64, piece: u32) -> String {
     common.key(log, &format!("swarms:{id:016x}:{piece}"))
 }
 
-fn get(open: &mut Open, key: &str) -> RedisResult<Option<Vec<u8>>> {
-    let mut get = redis::cmd("GET");
-    match open.ask(get.arg(key))? {
-        Value::BulkString(bytes) => Ok(Some(bytes)),
-        _ => Ok(None),
-    }
-}
-
 /// Puts the newest copy into the memory; returns where the log goes on from it, which is its
 /// beginning where there is none.
 pub(super) fn restore(common: &Common, log: usize, open: &mut Open) -> RedisResult<Position> {
-    let head = get(open, &common.key(log, "swarms"))?;
+    let head = open.get(&common.key(log, "swarms"))?;
     let Some(head) = head.as_deref().and_then(Head::read) else {
         return Ok(Position::default());
     };
@@ -123,7 +115,7 @@ impl Read for Pieces<'_> {
         if self.unread.is_empty() && self.next < self.head.pieces {
             let key = piece_key(self.common, self.log, self.head.id, self.next);
             self.next += 1;
-            match get(self.open, &key) {
+            match self.open.get(&key) {
                 // One that is gone is the end: the copy is known to be cut short then.
                 Ok(piece) => self.unread = piece.unwrap_or_default(),
                 Err(error) => {
@@ -182,7 +174,7 @@ pub(super) fn save(common: &Common, log: usize, id: u64, open: &mut Open) -> Red
         producers,
     };
     let key = common.key(log, "swarms");
-    let before = get(open, &key)?.as_deref().and_then(Head::read);
+    let before = open.get(&key)?.as_deref().and_then(Head::read);
     let mut set = redis::cmd("SET");
     set.arg(&key).arg(head.bytes()).arg("EX").arg(lifetime_secs);
     open.ask(&set)?;

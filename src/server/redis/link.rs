@@ -231,6 +231,14 @@ impl Open {
         Ok(open)
     }
 
+    /// The text of a key; `None` where there is none.
+    pub(super) fn get(&mut self, key: &str) -> RedisResult<Option<Vec<u8>>> {
+        match self.ask(redis::cmd("GET").arg(key))? {
+            Value::BulkString(bytes) => Ok(Some(bytes)),
+            _ => Ok(None),
+        }
+    }
+
     /// The time of day by the server's clock, in milliseconds.
     pub(super) fn now_ms(&self) -> u64 {
         let (then, since) = self.clock;

@@ -11,7 +11,7 @@ use crate::account::shared::Place;
 use crate::server::files;
 use crate::server::redis::link::{Link, Open, text};
 use crate::server::redis::reader::entries;
-use redis::{RedisResult, Value};
+use redis::RedisResult;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
@@ -75,15 +75,8 @@ fn piece_key(common: &Common, id: u64, piece: u32) -> String {
 pub(super) fn head(common: &Common, link: &mut Link, generation: u64) -> RedisResult<Option<Head>> {
     let key = common.books_key(generation);
     link.call(&common.servers, |open| {
-        Ok(get(open, &key)?.as_deref().and_then(Head::read))
+        Ok(open.get(&key)?.as_deref().and_then(Head::read))
     })
-}
-
-fn get(open: &mut Open, key: &str) -> RedisResult<Option<Vec<u8>>> {
-    match open.ask(redis::cmd("GET").arg(key))? {
-        Value::BulkString(bytes) => Ok(Some(bytes)),
-        _ => Ok(None),
-    }
 }
 
 /// Writes a copy that was found into a file. One that is gone meanwhile is cut short, which is seen
@@ -97,7 +90,7 @@ pub(super) fn fetch(
     let written = files::replace(path, &mut |to| {
         for piece in 0..head.pieces {
             let key = piece_key(common, head.id, piece);
-            let bytes = link.call(&common.servers, |open| get(open, &key));
+            let bytes = link.call(&common.servers, |open| open.get(&key));
             let bytes = bytes.map_err(|error| io::Error::other(text(&error)))?;
             to.write_all(&bytes.unwrap_or_default())?;
         }

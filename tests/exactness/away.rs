@@ -3,9 +3,9 @@
 
 use super::check::compare;
 use super::client::Client;
-use super::crowd::Shared;
 use super::process::Tracker;
-use super::site::Site;
+use super::shared::Shared;
+use super::site::{OWN, Site};
 use super::tracker::{AWAY, WELL};
 use super::{JOURNAL_MAX, clients, expect_equal, of_file, seed, set_off, wait};
 use fastrand::Rng;
@@ -100,7 +100,7 @@ fn the_database_is_away_for_the_whole_run() {
     let seed = seed();
     println!("away: seed {seed}");
     let mut dice = Rng::with_seed(seed);
-    let site = Site::new("exactness-away", of_file, 70, 40, &mut dice);
+    let site = Site::new("exactness-away", &OWN, of_file, 70, 40, &mut dice);
     let mut tracker = Tracker::new(&site, JOURNAL_MAX);
     let shared = Shared::new(Arc::clone(&tracker.address));
     let crowd = clients(&site, 300, seed, &mut dice);
@@ -165,7 +165,7 @@ fn the_database_is_away_for_the_whole_run() {
     println!(
         "away: {} KiB of journal while it was away; {} values equal {:.1} s after it was back",
         journal >> 10,
-        check.compared.sums,
+        check.compared.values,
         back_after.as_secs_f32(),
     );
     for seen in [&away, &again] {

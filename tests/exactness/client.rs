@@ -1,10 +1,12 @@
 //! A client: what it does, what it says, and what should be known of it in the end.
 
+use super::http::AGENT;
 use fastrand::Rng;
+use std::net::IpAddr;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// All transfer is a multiple of this.
-const UNIT: u64 = 10_000;
+pub const UNIT: u64 = 10_000;
 /// Units moved between two announces at most.
 const MOST_UNITS: u64 = 50_000;
 
@@ -62,6 +64,8 @@ pub struct Client {
     pub way: Way,
     /// Over which families it announces: IPv4, IPv6.
     pub families: [bool; 2],
+    /// From where, where it has.
+    pub from: [Option<IpAddr>; 2],
     /// Does not repeat what was not answered, but goes on with larger totals.
     goes_on: bool,
     /// Neither stops nor crashes before the end.
@@ -120,6 +124,7 @@ impl Client {
             torrent,
             way,
             families,
+            from: [None; 2],
             goes_on: dice.bool(),
             steady: dice.u8(..3) == 0,
             dice,
@@ -161,6 +166,20 @@ impl Client {
     /// It has been seeding all the time, and does.
     pub fn only_seeds(&self) -> bool {
         self.is_seeding() && self.completed.is_none() && !self.interrupted
+    }
+
+    /// Of its windows, that in which it began to seed.
+    pub fn first_seeded(&self) -> Option<Window> {
+        let has_all = self.left == 0;
+        self.completed.or(self.began).filter(|_| has_all)
+    }
+
+    /// What it calls itself.
+    pub fn agent(&self) -> &'static str {
+        match self.way {
+            Way::Udp => "",
+            Way::KeepAlive | Way::Close => AGENT,
+        }
     }
 
     pub fn is_leeching(&self) -> bool {
@@ -270,7 +289,8 @@ impl Client {
     }
 
     /// The number of the next packet that asks the same.
-    pub fn number_packet(&mut self, family: usize) -> u16 {
+    pub fn number_packet(&mut self, family: usize, from: IpAddr) -> u16 {
+        self.from[family] = Some(from);
         self.sequence = self.sequence.wrapping_add(1) % (1 << 12);
         self.sent += 1;
         let sequence = self.sequence;

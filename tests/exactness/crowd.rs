@@ -1,14 +1,15 @@
 //! A crowd of clients on one thread, and their sockets.
 
-use super::client::{Client, Event, Way};
+use super::client::{Client, Way};
 use super::http::{Came, Connection, LOOK};
 use super::process::Address;
-use super::site::{info_hash, passkey};
+use super::shared::Shared;
+use super::words::{packet, target, transaction};
 use fastrand::Rng;
 use std::collections::VecDeque;
-use std::net::{Ipv4Addr, Ipv6Addr, UdpSocket};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 /// Clients that ask at the same time.
@@ -24,73 +25,9 @@ const ID_LIFETIME: Duration = Duration::from_secs(60);
 /// What a tracker says that cannot serve for now.
 const UNAVAILABLE: &[u8] = b"tracker is temporarily unavailable";
 
-/// How long clients of a process that is down wait before they try another.
-const MOVE: Duration = Duration::from_secs(3);
-
-/// Clients on their way from one process to another, and when they arrive.
-#[derive(Default)]
-pub struct Moving(Mutex<Vec<(Instant, Client)>>);
-
-impl Moving {
-    fn leave(&self, client: Client) {
-        let arrives = Instant::now() + MOVE;
-        self.0.lock().expect("whole").push((arrives, client));
-    }
-
-    /// Some that arrive now, or whoever there is.
-    fn arrive(&self, most: usize) -> Vec<Client> {
-        let mut moving = self.0.lock().expect("whole");
-        let now = Instant::now();
-        let arrived = moving.extract_if(.., |(arrives, _)| *arrives <= now);
-        arrived.take(most).map(|(_, client)| client).collect()
-    }
-
-    fn is_empty(&self) -> bool {
-        self.0.lock().expect("whole").is_empty()
-    }
-}
-
-/// What all crowds share.
-pub struct Shared {
-    pub address: Arc<Address>,
-    /// Where clients go when the process is down, if there are others.
-    pub moving: Option<Arc<Moving>>,
-    /// Clients say their last words.
-    pub finishing: AtomicBool,
-    pub sent: AtomicU64,
-    pub answered: AtomicU64,
-    /// Announces that were told that the tracker is unavailable.
-    pub unavailable: AtomicU64,
-    /// Rounds not all of which was answered although the tracker was there.
-    pub missed: AtomicU64,
-    /// Microseconds from the first question of a round to its last answer, and such rounds.
-    pub round_micros: AtomicU64,
-    pub rounds: AtomicU64,
-}
-
-impl Shared {
-    pub fn new(address: Arc<Address>) -> Arc<Shared> {
-        Shared::of_several(address, None)
-    }
-
-    /// Those of one of several processes.
-    pub fn of_several(address: Arc<Address>, moving: Option<Arc<Moving>>) -> Arc<Shared> {
-        Arc::new(Shared {
-            address,
-            moving,
-            finishing: AtomicBool::new(false),
-            sent: AtomicU64::new(0),
-            answered: AtomicU64::new(0),
-            unavailable: AtomicU64::new(0),
-            missed: AtomicU64::new(0),
-            round_micros: AtomicU64::new(0),
-            rounds: AtomicU64::new(0),
-        })
-    }
-}
-
 struct Udp {
     socket: UdpSocket,
+    from: IpAddr,
     id: u64,
     /// The process that gave the id, and when.
     given: Option<(u64, Instant)>,
@@ -244,8 +181,8 @@ impl Crowd {
                     return false;
                 }
                 let client = &mut self.clients[place];
-                let number = client.number_packet(family);
                 let udp = &mut self.udp[family][socket];
+                let number = client.number_packet(family, udp.from);
                 let packet = packet(client, family, udp.id, transaction(place, number));
                 // An error is that of an earlier packet, or as good as a lost one.
                 let _ = udp.socket.send(&packet);
@@ -267,7 +204,8 @@ impl Crowd {
                     return false;
                 };
                 let client = &mut self.clients[place];
-                let number = client.number_packet(family);
+                // The host speaks to itself.
+                let number = client.number_packet(family, to.ip());
                 http.waits.push_back((place, number));
                 if connection.send(&target(client, family), stays).is_err() {
                     http.connection = None;
@@ -395,15 +333,16 @@ impl Crowd {
 
 impl Udp {
     fn new(address: &Address, family: usize, number: usize) -> Udp {
-        let from = match family {
-            0 => (Ipv4Addr::new(127, 0, 0, 2 + number as u8).into(), 0),
-            _ => (std::net::IpAddr::from(Ipv6Addr::LOCALHOST), 0),
+        let from: IpAddr = match family {
+            0 => Ipv4Addr::new(127, 0, 0, 2 + number as u8).into(),
+            _ => Ipv6Addr::LOCALHOST.into(),
         };
-        let socket = UdpSocket::bind(from).expect("bound");
+        let socket = UdpSocket::bind((from, 0)).expect("bound");
         socket.connect(address.of(family)).expect("connected");
         socket.set_read_timeout(Some(LOOK)).expect("a timeout");
         Udp {
             socket,
+            from,
             id: 0,
             given: None,
             waits: 0,
@@ -414,60 +353,4 @@ impl Udp {
         self.given
             .is_some_and(|(of, when)| of == life && when.elapsed() < ID_LIFETIME)
     }
-}
-
-fn transaction(place: usize, number: u16) -> u32 {
-    (place as u32) << 12 | u32::from(number)
-}
-
-/// The announce as a UDP packet, with the passkey in a URL (BEP 41).
-fn packet(client: &Client, family: usize, id: u64, transaction: u32) -> Vec<u8> {
-    let asked = client.asked().expect("something to say");
-    let part = asked.over[family].expect("over this family");
-    let event: u32 = match asked.event {
-        Event::Regular => 0,
-        Event::Completed => 1,
-        Event::Started => 2,
-        Event::Stopped => 3,
-        Event::Paused => 4,
-    };
-    let url = format!("/{}/announce", passkey(client.user));
-    let mut packet = id.to_be_bytes().to_vec();
-    packet.extend(1u32.to_be_bytes());
-    packet.extend(transaction.to_be_bytes());
-    packet.extend(info_hash(client.torrent));
-    packet.extend(client.peer_id());
-    packet.extend(part.totals[1].to_be_bytes());
-    packet.extend(asked.left.to_be_bytes());
-    packet.extend(part.totals[0].to_be_bytes());
-    packet.extend(event.to_be_bytes());
-    packet.extend([0; 4]); // its own address
-    packet.extend(client.number.to_be_bytes()); // key
-    packet.extend(5u32.to_be_bytes()); // peers wanted
-    packet.extend(client.port().to_be_bytes());
-    packet.extend([2, url.len() as u8]);
-    packet.extend(url.as_bytes());
-    packet
-}
-
-fn target(client: &Client, family: usize) -> String {
-    let asked = client.asked().expect("something to say");
-    let [uploaded, downloaded] = asked.over[family].expect("over this family").totals;
-    let event = match asked.event {
-        Event::Regular => "",
-        Event::Completed => "&event=completed",
-        Event::Started => "&event=started",
-        Event::Stopped => "&event=stopped",
-        Event::Paused => "&event=paused",
-    };
-    let text = |bytes: [u8; 20]| String::from_utf8(bytes.to_vec()).expect("letters");
-    format!(
-        "/{}/announce?info_hash={}&peer_id={}&port={}&uploaded={uploaded}&downloaded={downloaded}\
-         &left={}&numwant=5&compact=1{event}",
-        passkey(client.user),
-        text(info_hash(client.torrent)),
-        text(client.peer_id()),
-        client.port(),
-        asked.left,
-    )
 }

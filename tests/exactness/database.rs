@@ -1,6 +1,8 @@
 //! The databases that a site may have: a file of SQLite, or a real server, which can be killed.
 
-use chihaya::storage::Sqlite;
+use super::site::Kind;
+use chihaya::Drivers;
+use chihaya::config::Config;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row};
 use serde_json::{Value, json};
@@ -14,8 +16,17 @@ pub trait Database {
     /// Another way into it than the tracker's.
     fn connect(&self) -> Box<dyn Session>;
 
-    /// Makes the tracker's tables.
-    fn prepare(&self);
+    /// Makes a database, with the tables of a kind of site.
+    fn create(&self, kind: &Kind);
+
+    /// Makes them, and the tracker's own, with which a tracker of these settings begins.
+    fn make_tables(&self, kind: &Kind, settings: &Value) {
+        self.create(kind);
+        let settings = json!({"storage": settings}).to_string();
+        let config = Config::from_json(&settings).expect("settings");
+        let storage = Drivers::builtin().open_storage(&config);
+        drop(storage.expect("the tables are made"));
+    }
 
     /// Kills its server, whatever it does; false where it has none.
     fn kill(&mut self) -> bool {
@@ -43,8 +54,9 @@ pub trait Session {
     /// From here on, one state of it is seen: the tracker may be writing.
     fn freeze(&mut self);
 
-    /// Keeps the tracker from writing, until this session ends; false when the tracker was faster.
-    fn lock(&mut self) -> bool;
+    /// Keeps the tracker from writing into a table, until this session ends; false when the tracker
+    /// was faster.
+    fn lock(&mut self, table: &str) -> bool;
 }
 
 pub struct File {
@@ -80,8 +92,8 @@ impl Database for File {
         Box::new(Connection::open(&self.path).expect("the database"))
     }
 
-    fn prepare(&self) {
-        drop(Sqlite::open(&self.path).expect("the tables"));
+    fn create(&self, kind: &Kind) {
+        self.connect().run(kind.tables());
     }
 }
 
@@ -119,7 +131,7 @@ impl Session for Connection {
         self.run("BEGIN");
     }
 
-    fn lock(&mut self) -> bool {
+    fn lock(&mut self, _table: &str) -> bool {
         self.execute_batch("BEGIN IMMEDIATE").is_ok()
     }
 }
@@ -130,9 +142,8 @@ pub use server::OfServer;
 #[cfg(any(feature = "mysql", feature = "postgres"))]
 mod server {
     use super::{Database, Session};
-    use crate::servers::{Kind, PASSWORD, Server, Shell};
-    use chihaya::Drivers;
-    use chihaya::config::Config;
+    use crate::servers::{self, PASSWORD, Server, Shell, USER};
+    use crate::site::Kind;
     use serde_json::{Value, json};
 
     /// The name of the database.
@@ -143,8 +154,8 @@ mod server {
     impl Database for OfServer {
         fn settings(&self) -> Value {
             let driver = match self.0.kind() {
-                Kind::Mariadb => "mysql",
-                Kind::Postgres => "postgres",
+                servers::Kind::Mariadb => "mysql",
+                servers::Kind::Postgres => "postgres",
             };
             json!({"driver": driver, "url": self.0.url(NAME), "password": PASSWORD})
         }
@@ -156,12 +167,20 @@ mod server {
             })
         }
 
-        fn prepare(&self) {
+        fn create(&self, kind: &Kind) {
             self.0.create(NAME);
-            let settings = json!({"storage": self.settings()}).to_string();
-            let config = Config::from_json(&settings).expect("settings");
-            let storage = Drivers::builtin().open_storage(&config);
-            drop(storage.expect("the tables are made"));
+            if kind.tables().is_empty() {
+                return;
+            }
+            let mut shell = self.0.shell(NAME);
+            shell.run(kind.tables());
+            if self.0.kind() == servers::Kind::Postgres {
+                shell.run(&format!(
+                    "GRANT ALL ON ALL TABLES IN SCHEMA public TO {USER}; \
+                     GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO {USER}; \
+                     GRANT ALL ON SCHEMA public TO {USER}"
+                ));
+            }
         }
 
         fn kill(&mut self) -> bool {
@@ -175,7 +194,7 @@ mod server {
     }
 
     struct Client {
-        kind: Kind,
+        kind: servers::Kind,
         shell: Shell,
     }
 
@@ -190,30 +209,31 @@ mod server {
 
         fn shown(&self, column: &str) -> String {
             match self.kind {
-                Kind::Mariadb => format!("LOWER(HEX({column}))"),
-                Kind::Postgres => format!("encode({column}, 'hex')"),
+                servers::Kind::Mariadb => format!("LOWER(HEX({column}))"),
+                servers::Kind::Postgres => format!("encode({column}, 'hex')"),
             }
         }
 
         fn bytes(&self, hex: &str) -> String {
             match self.kind {
-                Kind::Mariadb => format!("X'{hex}'"),
-                Kind::Postgres => format!("'\\x{hex}'::bytea"),
+                servers::Kind::Mariadb => format!("X'{hex}'"),
+                servers::Kind::Postgres => format!("'\\x{hex}'::bytea"),
             }
         }
 
         fn freeze(&mut self) {
             self.shell.run(match self.kind {
-                Kind::Mariadb => "START TRANSACTION WITH CONSISTENT SNAPSHOT",
-                Kind::Postgres => "BEGIN ISOLATION LEVEL REPEATABLE READ",
+                servers::Kind::Mariadb => "START TRANSACTION WITH CONSISTENT SNAPSHOT",
+                servers::Kind::Postgres => "BEGIN ISOLATION LEVEL REPEATABLE READ",
             });
         }
 
-        fn lock(&mut self) -> bool {
-            let table = "tracker_users";
+        fn lock(&mut self, table: &str) -> bool {
             self.shell.run(&match self.kind {
-                Kind::Mariadb => format!("LOCK TABLES {table} WRITE"),
-                Kind::Postgres => format!("BEGIN; LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE"),
+                servers::Kind::Mariadb => format!("LOCK TABLES {table} WRITE"),
+                servers::Kind::Postgres => {
+                    format!("BEGIN; LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
+                }
             });
             true
         }

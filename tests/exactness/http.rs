@@ -7,6 +7,9 @@ use std::time::Duration;
 /// How long a read waits before its user looks whether the tracker is still there.
 pub const LOOK: Duration = Duration::from_millis(20);
 
+/// What clients call themselves over HTTP.
+pub const AGENT: &str = "exact/1";
+
 /// A connection and what has come over it.
 pub struct Connection {
     stream: TcpStream,
@@ -38,7 +41,7 @@ impl Connection {
     pub fn send(&mut self, target: &str, stays: bool) -> io::Result<()> {
         let connection = if stays { "keep-alive" } else { "close" };
         let request = format!(
-            "GET {target} HTTP/1.1\r\nHost: tracker.example\r\nUser-Agent: exact/1\r\n\
+            "GET {target} HTTP/1.1\r\nHost: tracker.example\r\nUser-Agent: {AGENT}\r\n\
              Connection: {connection}\r\n\r\n"
         );
         self.stream.write_all(request.as_bytes())

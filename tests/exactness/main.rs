@@ -12,7 +12,9 @@ mod check;
 mod client;
 mod crowd;
 mod database;
+mod fate;
 mod http;
+mod presets;
 mod process;
 #[cfg(feature = "redis")]
 #[allow(dead_code, reason = "another test program uses the rest")]
@@ -23,23 +25,27 @@ mod redis_server;
 mod servers;
 #[cfg(feature = "redis")]
 mod several;
+mod shared;
 mod site;
 mod tracker;
+mod words;
 
 use check::{Check, compare};
 use client::Client;
-use crowd::{Crowd, Shared};
+use crowd::Crowd;
 use database::{Database, File};
 use fastrand::Rng;
+use fate::Fate;
 use process::{FOLDER_VARIABLE, Tracker};
-use site::Site;
+use shared::Shared;
+use site::{Kind, OWN, Site};
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
-use tracker::{DEEDS_FILE, WELL, any_mood};
+use tracker::DEEDS_FILE;
 
 /// Threads of clients.
 const CROWDS: usize = 3;
@@ -80,7 +86,7 @@ fn clients(site: &Site, count: u64, seed: u64, dice: &mut Rng) -> Vec<Client> {
         let pair = if again { before } else { new };
         before = new;
         let count = sessions.entry(pair).or_default();
-        if *count < SESSIONS {
+        if *count < site.sessions(pair, SESSIONS) {
             *count += 1;
             before = pair;
             return pair;
@@ -130,95 +136,6 @@ fn wait(time: Duration, crowds: &mut Vec<JoinHandle<Vec<Client>>>, done: &mut Ve
     }
 }
 
-/// What happens to the tracker and its storage, until the clients are done.
-struct Fate<'f> {
-    site: &'f mut Site,
-    tracker: &'f mut Tracker,
-    dice: &'f mut Rng,
-    /// Milliseconds that a process lives at most.
-    most_ms: u64,
-    server_kills: u64,
-}
-
-impl Fate<'_> {
-    /// One life of the tracker, to its end.
-    fn live(&mut self, crowds: &mut Vec<JoinHandle<Vec<Client>>>, done: &mut Vec<Client>) {
-        let mood = self.mood();
-        self.tracker.set_mood(mood);
-        self.tracker.spawn();
-        if self.dice.u8(..6) == 0 {
-            // It does not even come to serve.
-            let time = Duration::from_millis(self.dice.u64(..150));
-            std::thread::sleep(time);
-            return self.tracker.kill();
-        }
-        self.tracker.serve();
-        let time = match self.dice.u8(..3) {
-            0 => self.dice.u64(..400),
-            // Long enough for a batch to be on its way.
-            _ => self.dice.u64(1000..self.most_ms),
-        };
-        let time = Duration::from_millis(time);
-        if self.dice.u8(..8) == 0 {
-            self.keep_busy(time.min(Duration::from_secs(4)), crowds, done);
-        }
-        wait(time / 2, crowds, done);
-        let mood = self.mood();
-        self.tracker.set_mood(mood);
-        let is_down = self.dice.u8(..3) == 0 && self.kill_server();
-        wait(time / 2, crowds, done);
-        let is_down = match (is_down, self.dice.u8(..3)) {
-            // The tracker sees it come back.
-            (true, 0) => {
-                self.site.database.restart();
-                wait(time / 2, crowds, done);
-                false
-            }
-            // Both at the same moment.
-            (false, 0) => self.kill_server(),
-            (is_down, _) => is_down,
-        };
-        match self.dice.u8(..12) {
-            0 => drop(self.tracker.stop()),
-            _ => self.tracker.kill(),
-        }
-        if is_down {
-            self.site.database.restart();
-        }
-        if self.dice.u8(..4) == 0 {
-            wait(Duration::from_millis(self.dice.u64(..500)), crowds, done);
-        }
-    }
-
-    /// Kills the server of the database, whatever it does; false where there is none.
-    fn kill_server(&mut self) -> bool {
-        let killed = self.site.database.kill();
-        self.server_kills += u64::from(killed);
-        killed
-    }
-
-    fn mood(&mut self) -> &'static str {
-        // The first load makes the directory it can start with.
-        match self.tracker.knows_its_directory() {
-            true => any_mood(self.dice),
-            false => WELL,
-        }
-    }
-
-    /// A web application that writes for a long time.
-    fn keep_busy(
-        &mut self,
-        time: Duration,
-        crowds: &mut Vec<JoinHandle<Vec<Client>>>,
-        done: &mut Vec<Client>,
-    ) {
-        let mut db = self.site.connect();
-        if db.lock() {
-            wait(time, crowds, done);
-        }
-    }
-}
-
 /// How hard the tracker is tried.
 struct Trial {
     clients: u64,
@@ -231,32 +148,53 @@ struct Trial {
 impl Trial {
     /// As long as the environment says, or a short one.
     fn new() -> Trial {
-        let pace = Duration::from_millis(setting("PACE_MS").unwrap_or(10));
-        match setting("MINUTES") {
-            Some(minutes) => Trial {
-                clients: setting("CLIENTS").unwrap_or(6000),
-                time: Duration::from_secs(60 * minutes),
-                most_ms: 8000,
-                pace,
-            },
-            None => Trial {
-                clients: 2000,
-                time: Duration::from_secs(20),
-                most_ms: 2500,
-                pace,
-            },
-        }
+        Trial::long().unwrap_or(Trial {
+            clients: 2000,
+            time: Duration::from_secs(20),
+            most_ms: 2500,
+            pace: pace(),
+        })
     }
+
+    /// A shorter one, for what there is much of.
+    fn of_many() -> Trial {
+        Trial::long().unwrap_or(Trial {
+            clients: 800,
+            time: Duration::from_secs(7),
+            most_ms: 2000,
+            pace: pace(),
+        })
+    }
+
+    /// As long as the environment says.
+    fn long() -> Option<Trial> {
+        setting("MINUTES").map(|minutes| Trial {
+            clients: setting("CLIENTS").unwrap_or(6000),
+            time: Duration::from_secs(60 * minutes),
+            most_ms: 8000,
+            pace: pace(),
+        })
+    }
+}
+
+/// What a thread of clients waits between two rounds.
+fn pace() -> Duration {
+    Duration::from_millis(setting("PACE_MS").unwrap_or(10))
 }
 
 /// Kills the tracker, and the server of its database if it has one, for so long; then lets the
 /// clients say their last words, and compares.
-fn run(name: &str, database: impl FnOnce(&Path) -> Box<dyn Database>, trial: &Trial) {
+fn run(
+    name: &str,
+    kind: &'static Kind,
+    database: impl FnOnce(&Path) -> Box<dyn Database>,
+    trial: &Trial,
+) {
     let seed = seed();
     println!("{name}: seed {seed}");
     let mut dice = Rng::with_seed(seed);
     let count = trial.clients;
-    let mut site = Site::new(name, database, count / 6, count / 10, &mut dice);
+    let mut site = Site::new(name, kind, database, count / 6, count / 10, &mut dice);
     let mut tracker = Tracker::new(&site, JOURNAL_MAX);
     let clients = clients(&site, count, seed, &mut dice);
     let shared = Shared::new(Arc::clone(&tracker.address));
@@ -317,7 +255,6 @@ fn expect_equal(
 
 fn report(name: &str, tracker: &Tracker, shared: &Shared, check: &Check) {
     let compared = &check.compared;
-    let [least, told, most] = compared.announces;
     println!(
         "{name}: {} announces sent, {} answered, {} told to wait; {} kills, {} orderly stops",
         shared.sent.load(Ordering::Relaxed),
@@ -326,14 +263,20 @@ fn report(name: &str, tracker: &Tracker, shared: &Shared, check: &Check) {
         tracker.kills,
         tracker.stops,
     );
+    let counted = match compared.announces {
+        [_, 0, _] => String::new(),
+        [least, told, most] => {
+            format!("; {told} announces counted, {least} to {most} expected")
+        }
+    };
     println!(
         "{name}: {} sessions, {} pairs, {} of them exact to the second, {} snatches, {} values \
-         and {} bytes equal; {told} announces counted, {least} to {most} expected",
+         and {} bytes equal{counted}",
         compared.sessions,
         compared.pairs,
         compared.exact_seconds,
         compared.snatches,
-        compared.sums,
+        compared.values,
         compared.bytes,
     );
     let deeds = std::fs::read_to_string(tracker.folder.join(DEEDS_FILE)).unwrap_or_default();
@@ -361,7 +304,7 @@ fn is_left_out(name: &str) -> bool {
 #[test]
 fn totals_are_exact() {
     if !is_left_out("sqlite") {
-        run("exactness", of_file, &Trial::new());
+        run("exactness", &OWN, of_file, &Trial::new());
     }
 }
 
@@ -369,29 +312,29 @@ fn totals_are_exact() {
 fn totals_are_exact_by_statements() {
     let database = |folder: &Path| -> Box<dyn Database> { Box::new(File::by_statements(folder)) };
     if !is_left_out("statements") {
-        run("exactness-statements", database, &Trial::new());
+        run("exactness-statements", &OWN, database, &Trial::new());
     }
 }
 
 #[cfg(any(feature = "mysql", feature = "postgres"))]
-fn on_server(kind: servers::Kind, name: &str) {
+fn on_server(kind: servers::Kind, name: &str, site: &'static Kind, trial: &Trial) {
     if is_left_out(name) {
         return;
     }
     if let Some(server) = servers::Server::start(kind) {
         let database = |_: &Path| -> Box<dyn Database> { Box::new(database::OfServer(server)) };
-        run(&format!("exactness-{name}"), database, &Trial::new());
+        run(&format!("exactness-{name}"), site, database, trial);
     }
 }
 
 #[cfg(feature = "mysql")]
 #[test]
 fn totals_are_exact_in_mariadb() {
-    on_server(servers::Kind::Mariadb, "mariadb");
+    on_server(servers::Kind::Mariadb, "mariadb", &OWN, &Trial::new());
 }
 
 #[cfg(feature = "postgres")]
 #[test]
 fn totals_are_exact_in_postgres() {
-    on_server(servers::Kind::Postgres, "postgres");
+    on_server(servers::Kind::Postgres, "postgres", &OWN, &Trial::new());
 }

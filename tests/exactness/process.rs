@@ -88,7 +88,7 @@ impl Tracker {
         });
         std::fs::create_dir_all(&folder).expect("a folder");
         let listen = [address.of(0), address.of(1)];
-        let mut storage = site.database.settings();
+        let mut storage = site.settings();
         storage["flush_interval"] = 1.into();
         storage["changes_interval"] = 1.into();
         let mut settings = json!({

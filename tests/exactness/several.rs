@@ -4,7 +4,7 @@
 
 use super::check::compare;
 use super::client::Client;
-use super::crowd::{Crowd, Moving, Shared};
+use super::crowd::Crowd;
 use super::database::Database;
 #[cfg(feature = "postgres")]
 use super::database::OfServer;
@@ -12,7 +12,8 @@ use super::process::Tracker;
 use super::redis_server::Server;
 #[cfg(feature = "postgres")]
 use super::servers;
-use super::site::Site;
+use super::shared::{Moving, Shared};
+use super::site::{OWN, Site};
 use super::tracker::{WELL, any_mood};
 use super::{
     JOURNAL_MAX, Trial, clients, expect_equal, is_left_out, look_after, of_file, report, seed, wait,
@@ -150,7 +151,7 @@ fn run(name: &str, database: impl FnOnce(&Path) -> Box<dyn Database>) {
     println!("{name}: seed {seed}");
     let mut dice = Rng::with_seed(seed);
     let count = trial.clients;
-    let mut site = Site::new(name, database, count / 6, count / 10, &mut dice);
+    let mut site = Site::new(name, &OWN, database, count / 6, count / 10, &mut dice);
     site.several = true;
     let all = clients(&site, count, seed, &mut dice);
     let mut members = Members::new(&site, redis, dice);

@@ -223,7 +223,10 @@ mod server {
 
         fn freeze(&mut self) {
             self.shell.run(match self.kind {
-                servers::Kind::Mariadb => "START TRANSACTION WITH CONSISTENT SNAPSHOT",
+                // What it keeps without a zone is in the tracker's.
+                servers::Kind::Mariadb => {
+                    "SET time_zone = '+00:00'; START TRANSACTION WITH CONSISTENT SNAPSHOT"
+                }
                 servers::Kind::Postgres => "BEGIN ISOLATION LEVEL REPEATABLE READ",
             });
         }

@@ -3,12 +3,13 @@
 use crate::own::OwnTables;
 use crate::place::Place;
 use crate::presets::{ALL, Tables};
+use crate::web::Web;
 use chihaya::Drivers;
 use chihaya::config::Config;
 use chihaya::model::{Transfer, UserId};
 use chihaya::storage::conformance::{self, Application, Books, Site};
 use chihaya::storage::sql::Dialect;
-use chihaya::storage::{Commit, Storage, UserDelta};
+use chihaya::storage::{Commit, Storage, StorageError, Table, UserDelta};
 use serde_json::Value;
 
 /// Opens the storage of these settings.
@@ -67,7 +68,7 @@ fn own_tables_in_postgres() {
 #[cfg(feature = "postgres")]
 #[test]
 fn keys_that_are_checked_late_in_postgres() {
-    use chihaya::storage::{HistoryDelta, StorageError, Table};
+    use chihaya::storage::HistoryDelta;
     let Some(place) = Place::new(Dialect::Postgres, "late") else {
         return;
     };
@@ -119,45 +120,80 @@ fn sites_of_each_kind() {
     }
 }
 
-/// A user who is gone leaves a passkey, not sums.
-#[test]
-fn sums_beside_an_application_stay_with_their_user() {
+/// The sums of one who has uploaded so much.
+fn uploaded(user: u64, uploaded: u64) -> UserDelta {
+    UserDelta {
+        user: UserId(user),
+        credited: Transfer {
+            uploaded,
+            downloaded: 0,
+        },
+        ..UserDelta::default()
+    }
+}
+
+/// Runs a test on batter on each database, with two users, the first of whom has a passkey.
+fn on_batter(name: &str, test: impl Fn(&str, &mut Web, &mut dyn Storage)) {
     for preset in ALL.iter().filter(|preset| preset.name == "batter") {
-        let Some(place) = Place::new(preset.dialect, "suite_passkey") else {
+        let Some(place) = Place::new(preset.dialect, name) else {
             continue;
         };
-        let what = format!("{:?}", preset.dialect);
         drop(Tables::new(preset, &place));
         let (mut web, mut storage) = (place.web(), open(&place.settings(preset.name)));
-        let mut commit = |from, user, uploaded| {
-            let sums = UserDelta {
-                user: UserId(user),
-                credited: Transfer {
-                    uploaded,
-                    downloaded: 0,
-                },
-                ..UserDelta::default()
-            };
-            let batch = Commit {
-                from,
-                to: from + 1,
-                users: vec![sums],
-                ..Commit::default()
-            };
-            let written = storage.commit("w", &batch);
-            assert!(written.is_ok(), "{what}: {written:?}");
-        };
         web.run(
             "INSERT INTO auth_user (id, username, is_active) VALUES (5, 'e', TRUE), (6, 'f', TRUE); \
              INSERT INTO profiles_profile (id, user_id, trackerid) VALUES (5, 5, 'key')",
         );
-        commit(0, 5, 10);
+        test(&format!("{:?}", preset.dialect), &mut web, &mut *storage);
+    }
+}
+
+/// A batch of sums alone.
+fn sums(from: u64, users: Vec<UserDelta>) -> Commit {
+    Commit {
+        from,
+        to: from + 1,
+        users,
+        ..Commit::default()
+    }
+}
+
+const SUMS: &str = "SELECT id, uploaded FROM tracker_users ORDER BY id";
+
+/// A user who is gone leaves a passkey, not sums.
+#[test]
+fn sums_beside_an_application_stay_with_their_user() {
+    on_batter("suite_passkey", |what, web, storage| {
+        let written = storage.commit("w", &sums(0, vec![uploaded(5, 10)]));
+        assert!(written.is_ok(), "{what}: {written:?}");
         web.run(
             "DELETE FROM profiles_profile; \
              INSERT INTO profiles_profile (id, user_id, trackerid) VALUES (6, 6, 'key')",
         );
-        commit(1, 6, 20);
-        let sums = web.rows("SELECT id, uploaded FROM tracker_users ORDER BY id");
-        assert_eq!(sums, [["5", "10"], ["6", "20"]], "{what}");
-    }
+        let written = storage.commit("w", &sums(1, vec![uploaded(6, 20)]));
+        assert!(written.is_ok(), "{what}: {written:?}");
+        assert_eq!(web.rows(SUMS), [["5", "10"], ["6", "20"]], "{what}");
+    });
+}
+
+/// Whether they have had sums before or not.
+#[test]
+fn sums_of_users_who_are_gone_are_told() {
+    on_batter("suite_gone", |what, web, storage| {
+        let written = storage.commit("w", &sums(0, vec![uploaded(5, 10)]));
+        assert!(written.is_ok(), "{what}: {written:?}");
+        web.run(
+            "DELETE FROM profiles_profile; \
+             INSERT INTO profiles_profile (id, user_id, trackerid) VALUES (6, 6, 'key')",
+        );
+        let batch = sums(1, vec![uploaded(5, 1), uploaded(6, 20), uploaded(7, 1)]);
+        let Err(StorageError::Rows(rows)) = storage.commit("w", &batch) else {
+            panic!("{what}: rows of nobody");
+        };
+        let places: Vec<_> = rows.iter().map(|row| (row.table, row.place)).collect();
+        assert_eq!(places, [(Table::Users, 0), (Table::Users, 2)], "{what}");
+        let written = storage.commit("w", &sums(1, vec![uploaded(6, 20)]));
+        assert!(written.is_ok(), "{what}: {written:?}");
+        assert_eq!(web.rows(SUMS), [["5", "10"], ["6", "20"]], "{what}");
+    });
 }

@@ -115,6 +115,7 @@ impl Check {
         let strangers = told.users.keys().filter(|user| !known.contains_key(*user));
         self.same("users that nobody is", strangers.count(), 0);
         for (user, known) in known {
+            // Beside an application, who has not moved anything has no row.
             let told = told.users.get(&user).copied().unwrap_or([Some(0); 4]);
             self.all_same(
                 format!("user {user}: raw up, raw down, up, down"),

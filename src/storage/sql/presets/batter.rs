@@ -11,19 +11,20 @@ const USERS: &str = "SELECT user_id AS id, trackerid AS passkey FROM profiles_pr
 
 /// Sums stand in `tracker_users`, whose rows are made when there is something to add; only those of
 /// users that the application has. Passkeys stay with the application, where one may go from a user
-/// to another: here something stands for them that is nobody else's.
+/// to another: here something stands for them that is nobody else's. For who is gone there would be
+/// nothing, which is refused, and so told; that no row is written would not be.
 const POSTGRES_SUMS: &str = "INSERT INTO tracker_users AS u (id, passkey, uploaded, downloaded, \
-    raw_uploaded, raw_downloaded) SELECT d.id, 'user ' || d.id, d.up, d.dn, d.ru, d.rd \
+    raw_uploaded, raw_downloaded) SELECT d.id, 'user ' || p.user_id, d.up, d.dn, d.ru, d.rd \
     FROM (VALUES [[( :user, :up, :down, :raw_up, \
-    :raw_down)|, ]]) d (id, up, dn, ru, rd) JOIN profiles_profile p ON p.user_id = d.id \
+    :raw_down)|, ]]) d (id, up, dn, ru, rd) LEFT JOIN profiles_profile p ON p.user_id = d.id \
     ON CONFLICT (id) DO UPDATE SET uploaded = u.uploaded + excluded.uploaded, \
     downloaded = u.downloaded + excluded.downloaded, \
     raw_uploaded = u.raw_uploaded + excluded.raw_uploaded, \
     raw_downloaded = u.raw_downloaded + excluded.raw_downloaded";
 const MYSQL_SUMS: &str = "INSERT INTO tracker_users (id, passkey, uploaded, downloaded, \
-    raw_uploaded, raw_downloaded) SELECT d.id, CONCAT('user ', d.id), d.up, d.dn, d.ru, d.rd \
+    raw_uploaded, raw_downloaded) SELECT d.id, CONCAT('user ', p.user_id), d.up, d.dn, d.ru, d.rd \
     FROM ([[SELECT :user id, :up up, :down dn, :raw_up ru, :raw_down rd| UNION ALL ]]) d \
-    JOIN profiles_profile p ON p.user_id = d.id \
+    LEFT JOIN profiles_profile p ON p.user_id = d.id \
     ON DUPLICATE KEY UPDATE uploaded = tracker_users.uploaded + VALUES(uploaded), \
     downloaded = tracker_users.downloaded + VALUES(downloaded), \
     raw_uploaded = tracker_users.raw_uploaded + VALUES(raw_uploaded), \
@@ -31,10 +32,10 @@ const MYSQL_SUMS: &str = "INSERT INTO tracker_users (id, passkey, uploaded, down
 
 #[cfg(feature = "sqlite")]
 const SQLITE_SUMS: &str = "INSERT INTO tracker_users (id, passkey, uploaded, downloaded, \
-    raw_uploaded, raw_downloaded) SELECT d.uid, 'user ' || d.uid, d.up, d.dn, d.ru, d.rd \
+    raw_uploaded, raw_downloaded) SELECT d.uid, 'user ' || p.user_id, d.up, d.dn, d.ru, d.rd \
     FROM (SELECT column1 AS uid, column2 AS up, column3 AS dn, column4 AS ru, column5 AS rd \
     FROM (VALUES [[(:user, :up, :down, :raw_up, :raw_down)|, ]])) d \
-    JOIN profiles_profile p ON p.user_id = d.uid WHERE TRUE ON CONFLICT (id) DO UPDATE SET \
+    LEFT JOIN profiles_profile p ON p.user_id = d.uid WHERE TRUE ON CONFLICT (id) DO UPDATE SET \
     uploaded = uploaded + MIN(excluded.uploaded, 9223372036854775807 - uploaded), \
     downloaded = downloaded + MIN(excluded.downloaded, 9223372036854775807 - downloaded), \
     raw_uploaded = raw_uploaded + MIN(excluded.raw_uploaded, 9223372036854775807 - raw_uploaded), \

@@ -5,7 +5,6 @@ use super::{Kind, PLAIN, Rows, Terms, Writes, own};
 pub static BATTER: Kind = Kind {
     preset: "batter",
     fixture: include_str!("../../../storage_servers/fixtures/batter.sql"),
-    // Who has not moved anything has no row.
     sums: own::OWN_SUMS,
     terms: Terms {
         users: &[PLAIN],

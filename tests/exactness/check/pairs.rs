@@ -106,6 +106,8 @@ impl Check {
     /// What the only client of a pair has said last. Over two families it said two things at once,
     /// and it is any of both.
     fn said_last(&mut self, name: &str, history: &History, client: &Client) {
+        let agent = [client.agent().to_owned()];
+        self.all_same(format!("{name}: agent"), [history.agent.clone()], agent);
         if client.moved {
             return;
         }

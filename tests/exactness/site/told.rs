@@ -52,6 +52,7 @@ pub struct History {
     pub client: [Kept<u64>; 2],
     /// First and last time it was seen that it seeds.
     pub seen_seeding: [Kept<u64>; 2],
+    pub agent: Kept<String>,
 }
 
 pub struct Peer {
@@ -162,7 +163,7 @@ impl Row<'_> {
     fn kept<T: FromStr>(&mut self) -> Kept<T> {
         match self.text() {
             NOT_KEPT => None,
-            text => Some(number(text)),
+            text => Some(parsed(text)),
         }
     }
 
@@ -171,7 +172,7 @@ impl Row<'_> {
     }
 
     fn number(&mut self) -> u64 {
-        number(self.text())
+        parsed(self.text())
     }
 
     fn pair(&mut self) -> Pair {
@@ -202,6 +203,7 @@ impl Row<'_> {
             left: self.kept(),
             client: self.kept_all(),
             seen_seeding: self.kept_all(),
+            agent: self.kept(),
         }
     }
 
@@ -227,9 +229,9 @@ impl Row<'_> {
     }
 }
 
-fn number<T: FromStr>(text: &str) -> T {
+fn parsed<T: FromStr>(text: &str) -> T {
     text.parse()
-        .unwrap_or_else(|_| panic!("{text:?} is no such number"))
+        .unwrap_or_else(|_| panic!("{text:?} is no such value"))
 }
 
 fn bytes<const N: usize>(text: &str) -> [u8; N] {

@@ -40,7 +40,7 @@ pub static ARCADIA: Kind = Kind {
              '-', '-', '-', '-', total_seed_time, '-', '-', '-', \
              COALESCE(EXTRACT(EPOCH FROM completed_at), 0)::bigint, '-', '-', '-', \
              COALESCE(EXTRACT(EPOCH FROM first_seen_seeding_at), 0)::bigint, \
-             COALESCE(EXTRACT(EPOCH FROM last_seen_seeding_at), 0)::bigint FROM torrent_activities",
+             COALESCE(EXTRACT(EPOCH FROM last_seen_seeding_at), 0)::bigint, '-' FROM torrent_activities",
         ),
         peers: Some(
             "SELECT {peer_id}, user_id, torrent_id, uploaded, downloaded, \"left\", seeder::int, \

@@ -54,7 +54,7 @@ pub static KURONEKO: Kind = Kind {
         history: Some(
             "SELECT uid, fid, uploaded, downloaded, '-', '-', snatched, seeding, active, '-', \
              seedtime, activetime - seedtime, starttime, last_announce, snatched_time, remaining, \
-             '-', '-', '-', '-' FROM transfer_history",
+             '-', '-', '-', '-', '-' FROM transfer_history",
         ),
         peers: None,
         addresses: Some(

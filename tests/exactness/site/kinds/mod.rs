@@ -64,7 +64,7 @@ pub struct Reads {
     pub torrents: &'static str,
     /// User, torrent; raw up and down, credited up and down, snatches, seeder, active, announces,
     /// seed seconds, leech seconds, started, last, completed, left, client's up and down, first and
-    /// last seen seeding.
+    /// last seen seeding, agent.
     pub history: Option<&'static str>,
     /// Peer id; user, torrent, totals up and down, left, seeder, active, port, started, last,
     /// announces, address, agent.

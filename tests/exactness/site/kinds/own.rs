@@ -64,7 +64,7 @@ pub const READS: Reads = Reads {
     history: Some(
         "SELECT user_id, torrent_id, raw_uploaded, raw_downloaded, uploaded, downloaded, \
          snatches, seeder, active, announces, seed_seconds, leech_seconds, started_at, last_at, \
-         completed_at, remaining, client_uploaded, client_downloaded, '-', '-' FROM tracker_history",
+         completed_at, remaining, client_uploaded, client_downloaded, '-', '-', agent FROM tracker_history",
     ),
     peers: Some(
         "SELECT {peer_id}, user_id, torrent_id, uploaded, downloaded, remaining, seeder, active, \

@@ -63,7 +63,7 @@ pub static UNIT3D: Kind = Kind {
             "SELECT user_id, torrent_id, actual_uploaded, actual_downloaded, uploaded, downloaded, \
              '-', seeder, active, '-', seedtime, '-', UNIX_TIMESTAMP(created_at), \
              UNIX_TIMESTAMP(updated_at), COALESCE(UNIX_TIMESTAMP(completed_at), 0), '-', \
-             client_uploaded, client_downloaded, '-', '-' FROM history",
+             client_uploaded, client_downloaded, '-', '-', agent FROM history",
         ),
         peers: Some(
             "SELECT {peer_id}, user_id, torrent_id, uploaded, downloaded, `left`, seeder, \

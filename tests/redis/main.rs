@@ -9,6 +9,10 @@ mod faults;
 #[cfg(feature = "sqlite")]
 mod members;
 mod restarts;
+#[cfg_attr(
+    not(all(feature = "redis-tls", feature = "sqlite")),
+    allow(dead_code, reason = "some tests are left out without these features")
+)]
 mod server;
 mod sharing;
 #[cfg(feature = "sqlite")]

@@ -1,12 +1,10 @@
 //! A copy of a log's swarms beside the log, from which a new process starts.
 //!
-//! ```text
-//! head    version u8  id u64  pieces u32  position u64 u64  producers
-//! ```
-//!
-//! Numbers are little-endian. What of the log the copy holds is read before the first swarm is
-//! copied: who starts from it may let some of the log take effect twice, and misses nothing.
+//! Its [head](super::head) also says up to where the entries of each producer are in it. That and the
+//! position are read before the first swarm is copied: who starts from the copy may let some of the
+//! log take effect twice, and misses nothing.
 
+use super::head::{Head, PIECE_BYTES};
 use super::link::Open;
 use super::{Common, Position};
 use crate::cache::replication::Producers;
@@ -14,47 +12,6 @@ use crate::cache::{Driver, SnapshotError};
 use log::{info, warn};
 use redis::{RedisError, RedisResult};
 use std::io::{self, Read, Write};
-
-const VERSION: u8 = 1;
-/// Bytes of a piece: large enough for few round trips, small enough that the server never stands
-/// still for one.
-const PIECE_BYTES: usize = 64 * 1024;
-
-/// Where a copy is, and what it holds.
-#[derive(Clone, PartialEq, Eq, Debug)]
-struct Head {
-    id: u64,
-    pieces: u32,
-    position: Position,
-    producers: Producers,
-}
-
-impl Head {
-    fn bytes(&self) -> Vec<u8> {
-        let Position(ms, number) = self.position;
-        let mut bytes = vec![VERSION];
-        bytes.extend_from_slice(&self.id.to_le_bytes());
-        bytes.extend_from_slice(&self.pieces.to_le_bytes());
-        bytes.extend_from_slice(&ms.to_le_bytes());
-        bytes.extend_from_slice(&number.to_le_bytes());
-        bytes.extend_from_slice(&self.producers.bytes());
-        bytes
-    }
-
-    fn read(bytes: &[u8]) -> Option<Head> {
-        let (version, bytes) = bytes.split_first()?;
-        let (id, bytes) = bytes.split_first_chunk()?;
-        let (pieces, bytes) = bytes.split_first_chunk()?;
-        let (ms, bytes) = bytes.split_first_chunk()?;
-        let (number, bytes) = bytes.split_first_chunk()?;
-        (*version == VERSION).then(|| Head {
-            id: u64::from_le_bytes(*id),
-            pieces: u32::from_le_bytes(*pieces),
-            position: Position(u64::from_le_bytes(*ms), u64::from_le_bytes(*number)),
-            producers: Producers::read(bytes),
-        })
-    }
-}
 
 fn piece_key(common: &Common, log: usize, id: u64, piece: u32) -> String {
     common.key(log, &format!("swarms:{id:016x}:{piece}"))
@@ -64,7 +21,7 @@ fn piece_key(common: &Common, log: usize, id: u64, piece: u32) -> String {
 /// beginning where there is none.
 pub(super) fn restore(common: &Common, log: usize, open: &mut Open) -> RedisResult<Position> {
     let head = open.get(&common.key(log, "swarms"))?;
-    let Some(head) = head.as_deref().and_then(Head::read) else {
+    let Some((head, producers)) = head.as_deref().and_then(Head::read) else {
         return Ok(Position::default());
     };
     let wall_secs = open.now_ms() / 1000;
@@ -88,7 +45,7 @@ pub(super) fn restore(common: &Common, log: usize, open: &mut Open) -> RedisResu
         following.follower.restored(Producers::default());
         return Ok(Position::default());
     }
-    following.follower.restored(head.producers);
+    following.follower.restored(Producers::read(producers));
     following.position = head.position;
     let totals = common.memory.totals();
     info!(
@@ -171,14 +128,14 @@ pub(super) fn save(common: &Common, log: usize, id: u64, open: &mut Open) -> Red
         id,
         pieces,
         position,
-        producers,
     };
     let key = common.key(log, "swarms");
-    let before = open.get(&key)?.as_deref().and_then(Head::read);
+    let before = open.get(&key)?;
     let mut set = redis::cmd("SET");
-    set.arg(&key).arg(head.bytes()).arg("EX").arg(lifetime_secs);
+    set.arg(&key).arg(head.bytes(&producers.bytes()));
+    set.arg("EX").arg(lifetime_secs);
     open.ask(&set)?;
-    if let Some(before) = before {
+    if let Some((before, _)) = before.as_deref().and_then(Head::read) {
         for piece in 0..before.pieces {
             let key = piece_key(common, log, before.id, piece);
             open.ask(redis::cmd("UNLINK").arg(key))?;
@@ -225,30 +182,5 @@ impl Write for Writing<'_> {
         self.pieces += 1;
         self.piece.clear();
         Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn heads_are_read_as_they_are_written() {
-        let mut producers = Producers::default();
-        producers.mark(7, 3, 99);
-        let head = Head {
-            id: 5,
-            pieces: 9,
-            position: Position(1_700_000_000_000, 2),
-            producers,
-        };
-        let bytes = head.bytes();
-        assert_eq!(Head::read(&bytes), Some(head));
-        for short in 0..1 + 8 + 4 + 16 {
-            assert_eq!(Head::read(&bytes[..short]), None, "{short} bytes");
-        }
-        let mut foreign = bytes;
-        foreign[0] = 2;
-        assert_eq!(Head::read(&foreign), None);
     }
 }

@@ -16,6 +16,7 @@
 //! others should know is kept, and appended when it is back.
 
 mod copy;
+mod head;
 mod journal;
 mod link;
 mod reader;

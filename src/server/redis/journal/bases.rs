@@ -1,14 +1,13 @@
 //! Copies of the books beside the log, with which a process begins.
 //!
-//! ```text
-//! head    version u8  id u64  pieces u32  place u64 u64  cuts u64 u64
-//! ```
-//!
-//! Numbers are little-endian. A copy is the file of a checkpoint, which knows whether it is whole.
+//! A copy is the file of a checkpoint, which knows whether it is whole. Its
+//! [head](crate::server::redis::head) also says where the last two cuts are: `u64 u64`.
 
 use super::{Common, Standing, position};
 use crate::account::shared::Place;
 use crate::server::files;
+use crate::server::redis::Position;
+use crate::server::redis::head::{self, PIECE_BYTES};
 use crate::server::redis::link::{Link, Open, text};
 use crate::server::redis::reader::entries;
 use redis::RedisResult;
@@ -16,52 +15,37 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-const VERSION: u8 = 1;
-/// Bytes of a piece: large enough for few round trips, small enough that the server never stands
-/// still for one.
-const PIECE_BYTES: usize = 64 * 1024;
-
-/// Where a copy is, and how far the log was followed in it.
+/// Where a copy is, and what it holds.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Head {
-    id: u64,
-    pieces: u32,
-    pub(super) place: Place,
+    copy: head::Head,
     /// As in [`Standing::cuts`].
     cuts: [u64; 2],
 }
 
 impl Head {
+    /// The place of the last entry of the log that is in the books.
+    pub(super) fn place(&self) -> Place {
+        let Position(ms, number) = self.copy.position;
+        Place(ms, number)
+    }
+
     /// Whether the books hold all that a storage of this position has.
     pub(super) fn holds(&self, position: u64) -> bool {
         self.cuts.contains(&position)
     }
 
     fn bytes(&self) -> Vec<u8> {
-        let Place(ms, number) = self.place;
-        let mut bytes = vec![VERSION];
-        bytes.extend_from_slice(&self.id.to_le_bytes());
-        bytes.extend_from_slice(&self.pieces.to_le_bytes());
-        bytes.extend_from_slice(&ms.to_le_bytes());
-        bytes.extend_from_slice(&number.to_le_bytes());
-        for cut in self.cuts {
-            bytes.extend_from_slice(&cut.to_le_bytes());
-        }
-        bytes
+        self.copy
+            .bytes(self.cuts.map(u64::to_le_bytes).as_flattened())
     }
 
     fn read(bytes: &[u8]) -> Option<Head> {
-        let (version, bytes) = bytes.split_first()?;
-        let (id, bytes) = bytes.split_first_chunk()?;
-        let (pieces, bytes) = bytes.split_first_chunk()?;
-        let (ms, bytes) = bytes.split_first_chunk()?;
-        let (number, bytes) = bytes.split_first_chunk()?;
+        let (copy, bytes) = head::Head::read(bytes)?;
         let (from, bytes) = bytes.split_first_chunk()?;
         let (committed, _) = bytes.split_first_chunk()?;
-        (*version == VERSION).then(|| Head {
-            id: u64::from_le_bytes(*id),
-            pieces: u32::from_le_bytes(*pieces),
-            place: Place(u64::from_le_bytes(*ms), u64::from_le_bytes(*number)),
+        Some(Head {
+            copy,
             cuts: [from, committed].map(|cut| u64::from_le_bytes(*cut)),
         })
     }
@@ -88,8 +72,8 @@ pub(super) fn fetch(
     path: &Path,
 ) -> Result<(), String> {
     let written = files::replace(path, &mut |to| {
-        for piece in 0..head.pieces {
-            let key = piece_key(common, head.id, piece);
+        for piece in 0..head.copy.pieces {
+            let key = piece_key(common, head.copy.id, piece);
             let bytes = link.call(&common.servers, |open| open.get(&key));
             let bytes = bytes.map_err(|error| io::Error::other(text(&error)))?;
             to.write_all(&bytes.unwrap_or_default())?;
@@ -133,12 +117,13 @@ pub(super) fn put(
         set.map_err(redis)?;
         pieces += 1;
     }
-    let head = Head {
+    let position = position(place);
+    let copy = head::Head {
         id,
         pieces,
-        place,
-        cuts,
+        position,
     };
+    let head = Head { copy, cuts };
     let named = link.call(&common.servers, |open| {
         name(common, generation, &head, open)
     });
@@ -150,9 +135,9 @@ pub(super) fn put(
 
 fn remove_pieces(common: &Common, link: &mut Link, of: Option<Head>) -> Result<(), String> {
     let Some(of) = of else { return Ok(()) };
-    for piece in 0..of.pieces {
+    for piece in 0..of.copy.pieces {
         let mut unlink = redis::cmd("UNLINK");
-        unlink.arg(piece_key(common, of.id, piece));
+        unlink.arg(piece_key(common, of.copy.id, piece));
         let gone = link.call(&common.servers, |open| open.ask(&unlink));
         gone.map_err(|error| text(&error))?;
     }
@@ -174,8 +159,8 @@ pub(super) fn remove(common: &Common, link: &mut Link, generation: u64) -> Resul
 /// place that the log has lost are no beginning for others. Returns whether it has it.
 fn name(common: &Common, generation: u64, head: &Head, open: &mut Open) -> RedisResult<bool> {
     let log = common.log_key(generation);
-    let place = position(head.place).to_string();
-    if head.place != Place::default() {
+    let place = head.copy.position.to_string();
+    if head.place() != Place::default() {
         let mut range = redis::cmd("XRANGE");
         let found = open.ask(range.arg(&log).arg(&place).arg(&place))?;
         if entries(found).is_empty() {
@@ -195,19 +180,16 @@ mod tests {
 
     #[test]
     fn heads_are_read_as_they_are_written() {
-        let head = Head {
+        let copy = head::Head {
             id: 5,
             pieces: 9,
-            place: Place(1_700_000_000_000, 2),
-            cuts: [8, 7],
+            position: Position(1_700_000_000_000, 2),
         };
+        let head = Head { copy, cuts: [8, 7] };
         let bytes = head.bytes();
         assert_eq!(Head::read(&bytes), Some(head));
         for short in 0..bytes.len() {
             assert_eq!(Head::read(&bytes[..short]), None, "{short} bytes");
         }
-        let mut foreign = bytes;
-        foreign[0] = 2;
-        assert_eq!(Head::read(&foreign), None);
     }
 }

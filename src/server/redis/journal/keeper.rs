@@ -142,7 +142,7 @@ impl Keeper {
     fn continuity(&mut self) -> Result<Continuity, String> {
         let head = bases::head(&self.common, &mut self.link, self.generation);
         let head = head.map_err(|error| text(&error))?;
-        let newer = head.filter(|head| head.place > self.place);
+        let newer = head.filter(|head| head.place() > self.place);
         let is_there = self.place == Place::default() || self.has(self.place)?;
         Ok(match newer {
             // A log of which nothing has been read may have been trimmed.

@@ -53,6 +53,18 @@ fn keep_messages() {
     }
 }
 
+/// A section by which a tracker is managed.
+const WATCHED: &str = r#""admin": {"listen": ["127.0.0.1:0"], "tokens": [{"name": "watcher", "scope": "read", "token": "0123456789abcdef"}]}"#;
+
+/// What such a tracker tells of its cache.
+fn gauges(tracker: &Tracker) -> serde_json::Value {
+    let mut connection = Connection::open(tracker.admin[0]);
+    connection
+        .send("GET /stats HTTP/1.1\r\nHost: t\r\nAuthorization: Bearer 0123456789abcdef\r\n\r\n");
+    let stats: serde_json::Value = serde_json::from_slice(&connection.answer().body).expect("JSON");
+    stats["cache"].clone()
+}
+
 /// The messages that name keys that begin like this.
 fn messages_of(key: &str) -> Vec<(Level, String)> {
     let messages = MESSAGES.0.lock().expect("whole");

@@ -1,6 +1,8 @@
 //! Private trackers that are one: what any of several processes accepts counts once, whatever
 //! happens to them and to Redis.
 
+mod pair;
+
 use crate::common::http::{Connection, announce};
 use crate::common::program::Running;
 use crate::common::{PATIENCE, eventually};

@@ -5,7 +5,8 @@ use crate::common::udp::{Announce, Client};
 use crate::common::{Tracker, V4, V6, addrs, eventually};
 use crate::server::Server;
 use crate::{
-    announce_to, counts, eventually_count, keep_messages, messages_of, scraped, settings, start,
+    WATCHED, announce_to, counts, eventually_count, gauges, keep_messages, messages_of, scraped,
+    settings, start,
 };
 
 #[test]
@@ -80,27 +81,16 @@ fn whoever_watches_sees_what_is_exchanged() {
     let Some(server) = Server::start("watch") else {
         return;
     };
-    const TOKEN: &str = "0123456789abcdef";
-    let admin = format!(
-        r#""admin": {{"listen": ["127.0.0.1:0"], "tokens": [{{"name": "watcher", "scope": "read", "token": "{TOKEN}"}}]}}, "#
-    );
     let text = settings(&[server.url()], "watch", "");
-    let [one, two] = [0, 1].map(|_| Tracker::start(&text.replacen('{', &format!("{{{admin}"), 1)));
+    let text = text.replacen('{', &format!("{{{WATCHED}, "), 1);
+    let [one, two] = [0, 1].map(|_| Tracker::start(&text));
     announce_to(&one, 'a', 2001, 5);
     eventually_count(&[&two], 'a', [0, 1]);
-    let cache = |tracker: &Tracker| {
-        let mut connection = Connection::open(tracker.admin[0]);
-        connection.send(format!(
-            "GET /stats HTTP/1.1\r\nHost: t\r\nAuthorization: Bearer {TOKEN}\r\n\r\n"
-        ));
-        let stats: serde_json::Value =
-            serde_json::from_slice(&connection.answer().body).expect("JSON");
-        stats["cache"].clone()
-    };
     eventually("what was told is counted", || {
-        cache(&one)["redis_appended_announces"] == 1 && cache(&two)["redis_applied_announces"] == 1
+        gauges(&one)["redis_appended_announces"] == 1
+            && gauges(&two)["redis_applied_announces"] == 1
     });
-    let seen = cache(&two);
+    let seen = gauges(&two);
     for (name, value) in [
         ("redis_failing", 0),
         ("redis_appended_announces", 0),

@@ -7,7 +7,7 @@ use crate::cache::{Announce, Batch, Cache, Driver, Families, Query};
 use crate::config::Config;
 use crate::model::{Counts, Endpoint, Event, InfoHash, PeerId, Role};
 use crate::server::clock::{Clock, wall_secs};
-use crate::server::private::{Authority, Lookups, Progress};
+use crate::server::private::{Authority, Gauges, Lookups, Progress};
 use crate::storage::UserName;
 use crate::tracker::api::{Answer, Question, Shown, ShownPeer, document, peers, user};
 use crate::tracker::pace::Pace;
@@ -23,6 +23,7 @@ pub(in crate::server) struct PrivateView {
     pub(in crate::server) journal: Arc<Journal>,
     pub(in crate::server) progress: Arc<Progress>,
     pub(in crate::server) lookups: Arc<Lookups>,
+    pub(in crate::server) gauges: Gauges,
 }
 
 /// All that can be asked.
@@ -181,9 +182,13 @@ impl Inquiry {
             })
             .collect();
         let mut cache = Map::new();
-        self.driver.gauges(&mut |name, value| {
+        let mut tell = |name: &'static str, value: u64| {
             cache.insert(name.to_owned(), value.into());
-        });
+        };
+        self.driver.gauges(&mut tell);
+        if let Some(private) = &self.private {
+            (private.gauges)(&mut tell);
+        }
         let mut stats = json!({
             "version": env!("CARGO_PKG_VERSION"),
             "tracker": if self.private.is_some() { "private" } else { "public" },

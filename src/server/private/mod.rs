@@ -21,4 +21,5 @@ pub(super) use lookups::{Found, LookupError, Lookups};
 pub(super) use progress::Progress;
 #[cfg(feature = "redis")]
 pub(super) use role::{Attended, Role};
+pub(super) use several::Gauges;
 pub(super) use start::Private;

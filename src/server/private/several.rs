@@ -54,6 +54,9 @@ pub(super) fn followed(
     Ok(Arc::clone(journal))
 }
 
+/// Tells names and values of what whoever watches should know of the log that is shared.
+pub(in crate::server) type Gauges = Box<dyn Fn(&mut dyn FnMut(&'static str, u64)) + Send>;
+
 /// The threads by which it is one of several, if it is.
 pub(super) struct Several {
     #[cfg(feature = "redis")]
@@ -96,6 +99,15 @@ impl Several {
             shared.start().map_err(StartError::Cache)?;
         }
         Ok(())
+    }
+
+    /// What is told of the log, if there is one.
+    pub(super) fn gauges(&self) -> Gauges {
+        #[cfg(feature = "redis")]
+        if let Some(shared) = &self.shared {
+            return shared.gauges();
+        }
+        Box::new(|_| {})
     }
 
     /// Waits a little until others know what was accepted.

@@ -189,6 +189,7 @@ impl Private {
             journal: Arc::clone(&self.shared.journal),
             progress: Arc::clone(&self.progress),
             lookups: Arc::clone(&self.lookups),
+            gauges: self.several.gauges(),
         }
     }
 

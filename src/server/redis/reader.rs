@@ -46,7 +46,7 @@ impl Reader {
         let common = Arc::clone(&self.common);
         let what = format!("read {}", common.key(self.log, "log"));
         let follows = "peers of other processes are not known until it can";
-        let mut told = Told::new(what, follows, &common.state);
+        let mut told = Told::new(what, follows, &common.state.failing);
         while !common.stopping() {
             match self.turn() {
                 Ok(()) => told.works(String::new),
@@ -150,7 +150,9 @@ fn apply(common: &Common, log: &super::Log, position: Position, entry: &[u8], op
     let state = &common.state;
     let come_by = |sequence| {
         let owed = log.outbox().come_by(sequence)?;
-        state.came_by(common.now_ms().saturating_sub(owed.collected_ms));
+        state
+            .lags
+            .add(common.now_ms().saturating_sub(owed.collected_ms));
         Some(owed.applied_before)
     };
     let following = &mut log.following();

@@ -37,7 +37,7 @@ impl Saver {
             .map(|log| {
                 let what = format!("write a copy of {}", common.key(log.number, "swarms"));
                 let follows = "a new process would have to read all of the log";
-                let told = Told::new(what, follows, &common.state);
+                let told = Told::new(what, follows, &common.state.failing);
                 (log, told, Link::new(), None::<Instant>)
             })
             .collect();

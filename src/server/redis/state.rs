@@ -6,18 +6,72 @@ use std::time::Instant;
 
 /// Upper bounds of the delays that are counted, in milliseconds.
 const LAGS_MS: [u64; 8] = [5, 10, 20, 50, 100, 200, 500, 1000];
-/// Their names, and one for what took longer.
-const LAG_NAMES: [&str; 9] = [
-    "redis_lag_5ms",
-    "redis_lag_10ms",
-    "redis_lag_20ms",
-    "redis_lag_50ms",
-    "redis_lag_100ms",
-    "redis_lag_200ms",
-    "redis_lag_500ms",
-    "redis_lag_1s",
-    "redis_lag_longer",
-];
+
+/// The names under which delays are told: the last one, how many were within each bound, and how
+/// many took longer.
+macro_rules! lag_names {
+    ($of:literal) => {
+        [
+            concat!($of, "_ms"),
+            concat!($of, "_5ms"),
+            concat!($of, "_10ms"),
+            concat!($of, "_20ms"),
+            concat!($of, "_50ms"),
+            concat!($of, "_100ms"),
+            concat!($of, "_200ms"),
+            concat!($of, "_500ms"),
+            concat!($of, "_1s"),
+            concat!($of, "_longer"),
+        ]
+    };
+}
+
+pub(super) use lag_names;
+
+/// Own entries by the time until they came by in the log.
+#[derive(Default)]
+pub(super) struct Lags {
+    last_ms: AtomicU64,
+    counts: [AtomicU64; 9],
+}
+
+impl Lags {
+    /// One has come by after so long.
+    pub(super) fn add(&self, lag_ms: u64) {
+        self.last_ms.store(lag_ms, Ordering::Relaxed);
+        let place = LAGS_MS.partition_point(|bound| *bound < lag_ms);
+        self.counts[place].fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn gauges(
+        &self,
+        names: [&'static str; 10],
+        tell: &mut dyn FnMut(&'static str, u64),
+    ) {
+        let values = std::iter::once(&self.last_ms).chain(&self.counts);
+        for (name, value) in names.into_iter().zip(values) {
+            tell(name, value.load(Ordering::Relaxed));
+        }
+    }
+
+    /// Within which time 99 of 100 came by.
+    fn summary(&self) -> String {
+        let counts = self
+            .counts
+            .each_ref()
+            .map(|count| count.load(Ordering::Relaxed));
+        let all: u64 = counts.iter().sum();
+        let mut within = 0;
+        let place = counts.iter().position(|count| {
+            within += count;
+            within * 100 >= all * 99
+        });
+        let bound = place.and_then(|place| LAGS_MS.get(place));
+        bound.map_or("longer than a second".to_owned(), |ms| {
+            format!("within {ms} ms")
+        })
+    }
+}
 
 /// What is counted.
 #[derive(Default)]
@@ -35,9 +89,8 @@ pub(super) struct State {
     /// Entries of another version, or torn.
     pub(super) unreadable: AtomicU64,
     missed: AtomicU64,
-    lag_ms: AtomicU64,
-    /// Own entries by the time from their first announce until they came by in the log.
-    lags: [AtomicU64; 9],
+    /// From the first announce of an entry.
+    pub(super) lags: Lags,
 }
 
 impl State {
@@ -50,29 +103,9 @@ impl State {
         self.missed.load(Ordering::Relaxed)
     }
 
-    /// An own entry has come by after so long.
-    pub(super) fn came_by(&self, lag_ms: u64) {
-        self.lag_ms.store(lag_ms, Ordering::Relaxed);
-        let place = LAGS_MS.partition_point(|bound| *bound < lag_ms);
-        self.lags[place].fetch_add(1, Ordering::Relaxed);
-    }
-
     /// What there is to say at the end.
     pub(super) fn summary(&self) -> String {
-        let counts = self
-            .lags
-            .each_ref()
-            .map(|count| count.load(Ordering::Relaxed));
-        let all: u64 = counts.iter().sum();
-        let mut within = 0;
-        let place = counts.iter().position(|count| {
-            within += count;
-            within * 100 >= all * 99
-        });
-        let bound = place.and_then(|place| LAGS_MS.get(place));
-        let bound = bound.map_or("longer than a second".to_owned(), |ms| {
-            format!("within {ms} ms")
-        });
+        let bound = self.lags.summary();
         let [appended, applied] =
             [&self.appended, &self.applied].map(|count| count.load(Ordering::Relaxed));
         format!(
@@ -88,13 +121,10 @@ impl State {
             ("redis_applied_announces", &self.applied),
             ("redis_overtaken_announces", &self.overtaken),
             ("redis_unreadable_entries", &self.unreadable),
-            ("redis_lag_ms", &self.lag_ms),
         ] {
             tell(name, value.load(Ordering::Relaxed));
         }
-        for (name, count) in LAG_NAMES.iter().zip(&self.lags) {
-            tell(name, count.load(Ordering::Relaxed));
-        }
+        self.lags.gauges(lag_names!("redis_lag"), tell);
     }
 }
 
@@ -102,17 +132,18 @@ impl State {
 pub(super) struct Told<'s> {
     what: String,
     follows: &'static str,
-    state: &'s State,
+    /// How many things do not work.
+    all: &'s AtomicU64,
     failing: Option<(Instant, String)>,
 }
 
 impl<'s> Told<'s> {
-    /// `what` works at first; if it does not, this `follows`.
-    pub(super) fn new(what: String, follows: &'static str, state: &'s State) -> Told<'s> {
+    /// `what` works at first; if it does not, this `follows`, and it counts among `all` that do not.
+    pub(super) fn new(what: String, follows: &'static str, all: &'s AtomicU64) -> Told<'s> {
         Told {
             what,
             follows,
-            state,
+            all,
             failing: None,
         }
     }
@@ -122,7 +153,7 @@ impl<'s> Told<'s> {
         let Told {
             what,
             follows,
-            state,
+            all,
             failing,
         } = self;
         match failing {
@@ -133,7 +164,7 @@ impl<'s> Told<'s> {
             }
             None => {
                 error!("cache: redis: cannot {what}: {error}; {follows}");
-                state.failing.fetch_add(1, Ordering::Relaxed);
+                all.fetch_add(1, Ordering::Relaxed);
                 *failing = Some((Instant::now(), error.to_owned()));
             }
         }
@@ -142,7 +173,7 @@ impl<'s> Told<'s> {
     /// It works; `more` is said if it did not.
     pub(super) fn works(&mut self, more: impl FnOnce() -> String) {
         if let Some((since, _)) = self.failing.take() {
-            self.state.failing.fetch_sub(1, Ordering::Relaxed);
+            self.all.fetch_sub(1, Ordering::Relaxed);
             let (what, secs) = (&self.what, since.elapsed().as_secs());
             info!("cache: redis: can {what} again after {secs} s{}", more());
         }

@@ -45,7 +45,7 @@ impl Writer {
         let common = Arc::clone(&self.common);
         let what = format!("append to {}", common.key(self.log, "log"));
         let follows = "what others should know is kept";
-        let mut told = Told::new(what, follows, &common.state);
+        let mut told = Told::new(what, follows, &common.state.failing);
         let mut away: Option<Instant> = None;
         while !common.stopping() {
             std::thread::park_timeout(if away.is_some() { COLLECT } else { IDLE });

@@ -316,7 +316,7 @@ fn stats() -> Value {
             "swarms": whole(json!({ "torrents": count(), "peers": count() })),
             "cache": {
                 "type": "object",
-                "description": "What its driver tells of itself",
+                "description": "What its driver tells of itself, and of the log by which several private processes are one",
                 "additionalProperties": count(),
             },
             "admin": whole(json!({

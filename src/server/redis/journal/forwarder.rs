@@ -93,7 +93,7 @@ impl Forwarder {
         let common = Arc::clone(&self.common);
         let what = format!("append to {}", common.pointer_key());
         let follows = "what was accepted is kept in the journal";
-        let mut told = Told::new(what, follows, &common.state);
+        let mut told = Told::new(what, follows, &common.watch.failing);
         while !common.stopping() {
             match self.turn() {
                 Ok(true) => told.works(String::new),
@@ -179,6 +179,7 @@ impl Forwarder {
             ));
         }
         self.began_at = None;
+        self.common.watch.begins(standing.offset);
         self.reading = Some(Reading {
             generation,
             reader: self.common.journal.read(standing.offset),
@@ -190,15 +191,16 @@ impl Forwarder {
 
     /// The next entries of the log.
     fn collect(&mut self) -> Result<Vec<Vec<u8>>, String> {
-        let producer = self.common.producer;
+        let common = Arc::clone(&self.common);
         let mut values = Vec::new();
         while values.len() < ENTRIES_A_TURN {
-            match self.next_stretch()? {
-                Some(stretch) => values.push(stretch.value(producer)),
-                None => break,
-            }
+            let Some(stretch) = self.next_stretch()? else {
+                break;
+            };
+            common.watch.sets_out(stretch.to);
+            values.push(stretch.value(common.producer));
         }
-        let cut = lock(&self.common.desk).cut.take();
+        let cut = lock(&common.desk).cut.take();
         values.extend(cut.map(|cut| Said::Cut(cut).value()));
         Ok(values)
     }
@@ -265,7 +267,10 @@ impl Forwarder {
             open.send(&commands)?;
             commands.iter().try_for_each(|_| open.answer().map(drop))
         });
-        appended.map_err(|error| text(&error))
+        appended.map_err(|error| text(&error))?;
+        let sent = self.reading.as_ref().map_or(0, |reading| reading.sent);
+        self.common.watch.arrived(commands.len() as u64, sent);
+        Ok(())
     }
 }
 

@@ -82,7 +82,7 @@ impl Keeper {
         let common = Arc::clone(&self.common);
         let what = format!("follow {}", common.pointer_key());
         let follows = "totals wait in the journals until it can";
-        let mut told = Told::new(what, follows, &common.state);
+        let mut told = Told::new(what, follows, &common.watch.failing);
         while !common.stopping() {
             match self.turn() {
                 Ok(()) => told.works(String::new),
@@ -216,16 +216,21 @@ impl Keeper {
     }
 
     fn copy(&mut self, at: Position, value: &[u8]) -> Result<(), String> {
-        if Said::parse(value).is_none() {
+        let Some(said) = Said::parse(value) else {
             // Passing over it, this process would have other books than the rest.
             return Err(format!(
                 "the entry {at} is of another version of chihaya: this one must be replaced"
             ));
-        }
+        };
         let place = Place(at.0, at.1);
         let copied = self.common.copy.append(&mut Entry::of_shared(place, value));
         copied.map_err(|error| error.to_string())?;
         self.place = place;
+        let own = match said {
+            Said::Accepted { producer, to, .. } if producer == self.common.producer => Some(to),
+            _ => None,
+        };
+        self.common.watch.came_by(own);
         Ok(())
     }
 }

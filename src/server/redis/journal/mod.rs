@@ -26,16 +26,16 @@ mod forwarder;
 mod keeper;
 mod member;
 mod saver;
+mod watch;
 
 use super::Position;
 use super::link::Servers;
-use super::state::State;
 use crate::account::Books;
 use crate::account::journal::Journal;
 use crate::account::shared::{Cut, Place};
 use crate::cache::CacheError;
 use crate::config::Config;
-use crate::server::private::{Exchange, Role};
+use crate::server::private::{Exchange, Gauges, Role};
 use forwarder::Forwarder;
 use keeper::Keeper;
 use member::Member;
@@ -45,6 +45,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
+use watch::Watch;
 
 /// How long the end waits until what was accepted is in the log; what is not, is in the journal.
 const DRAIN: Duration = Duration::from_secs(2);
@@ -65,7 +66,7 @@ struct Common {
     exchange: Arc<Exchange>,
     /// The name of the journal, as the log knows it.
     producer: u128,
-    state: State,
+    watch: Watch,
     standing: Mutex<Standing>,
     desk: Mutex<Desk>,
     /// Held by whoever wants something done with the books.
@@ -239,7 +240,7 @@ impl SharedJournal {
             copy: Arc::clone(copy),
             exchange: Arc::clone(exchange),
             producer,
-            state: State::default(),
+            watch: Watch::default(),
             standing: Mutex::new(Standing::of(books, producer, 0)),
             desk: Mutex::default(),
             ordering: Mutex::default(),
@@ -259,6 +260,12 @@ impl SharedJournal {
     /// The part of the thread that keeps the books.
     pub(in crate::server) fn role(&self) -> Box<dyn Role> {
         Box::new(Member::new(Arc::clone(&self.common)))
+    }
+
+    /// What is told of the log to whoever watches.
+    pub(in crate::server) fn gauges(&self) -> Gauges {
+        let common = Arc::clone(&self.common);
+        Box::new(move |tell| common.gauges(tell))
     }
 
     /// Starts the threads.

@@ -32,7 +32,7 @@ impl Saver {
     pub(super) fn run(mut self) {
         let common = Arc::clone(&self.common);
         let what = format!("write the books beside {}", common.pointer_key());
-        let mut told = Told::new(what, "the log grows meanwhile", &common.state);
+        let mut told = Told::new(what, "the log grows meanwhile", &common.watch.failing);
         let mut last = Instant::now();
         while !common.stopping() {
             std::thread::park_timeout(LOOK);

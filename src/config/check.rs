@@ -85,6 +85,7 @@ impl Config {
             redis.copy_interval,
             Span(1)..=Span(DAY),
         );
+        check.range("redis.hand_over", redis.hand_over, Span(1)..=Span(DAY));
         if redis.key.len() > KEY_BYTES_MOST {
             let message = format!("must be {KEY_BYTES_MOST} bytes at most");
             check.fault("redis.key", &message);

@@ -245,6 +245,9 @@ pub struct Redis {
     /// How often one of the processes writes a copy of the swarms, and of the books of private
     /// trackers, from which a new one starts.
     pub copy_interval: Span,
+    /// How long a batch may wait for the storage of the process that leads a private tracker until
+    /// another may lead.
+    pub hand_over: Span,
     /// A file of the certificates that are trusted (PEM); null: those that browsers trust.
     pub trusted: Option<PathBuf>,
 }
@@ -257,6 +260,7 @@ impl Default for Redis {
             logs: 1,
             backlog: Bytes(64 << 20),
             copy_interval: Span(5 * MINUTE),
+            hand_over: Span(30),
             trusted: None,
         }
     }

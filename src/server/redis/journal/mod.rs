@@ -58,6 +58,8 @@ struct Common {
     servers: Servers,
     key: String,
     copy_interval: Duration,
+    /// How long a batch may wait for the storage until others are let try.
+    hand_over: Duration,
     sync_interval: Duration,
     /// What the workers append to.
     journal: Arc<Journal>,
@@ -235,6 +237,7 @@ impl SharedJournal {
             servers: Servers::new(settings)?,
             key: settings.key.clone(),
             copy_interval: Duration::from_secs(settings.copy_interval.0.into()),
+            hand_over: Duration::from_secs(settings.hand_over.0.into()),
             sync_interval: Duration::from_secs(config.journal.sync_interval.0.into()),
             journal: Arc::clone(journal),
             copy: Arc::clone(copy),

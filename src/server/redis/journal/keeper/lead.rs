@@ -16,8 +16,6 @@ const MARGIN: Duration = Duration::from_secs(1);
 const RENEW: Duration = Duration::from_secs(1);
 /// How long a process whose batch the storage did not take leaves it to others to lead.
 const STAND_BACK: Duration = Duration::from_secs(8);
-/// How long a batch may wait for the storage until others are let try.
-const STUCK: Duration = Duration::from_secs(30);
 
 impl Keeper {
     /// Leads on, or takes the lead where nobody has it; returns whether this process leads.
@@ -68,7 +66,7 @@ impl Keeper {
         if standing.is_settled() || self.settled.0 != committed {
             self.settled = (committed, Instant::now());
         }
-        self.settled.1.elapsed() >= STUCK
+        self.settled.1.elapsed() >= self.common.hand_over
     }
 
     fn take_lead(&mut self) -> Result<bool, String> {

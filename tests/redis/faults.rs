@@ -161,20 +161,9 @@ fn still_loading() {
     let [one, two] = &trackers;
     announce_to(one, 'a', 2001, 5);
     eventually_count(&[two], 'a', [0, 1]);
-    server.done("CONFIG SET rdbcompression no");
-    for number in 0..12 {
-        server.done(&format!("SET k{number} {}", "v".repeat(2000)));
-    }
-    server.done("SAVE");
+    server.make_loading_slow();
     server.kill();
-    // Each key takes it a tenth of a second.
-    let slow = [
-        "--key-load-delay",
-        "500000",
-        "--loading-process-events-interval-bytes",
-        "1024",
-    ];
-    server.start_again_with(&slow);
+    server.start_again_slowly();
     serve_through([one, two], "loading", APPEND, "loading the dataset");
     announce_to(two, 'a', 2002, 5);
     eventually_told("loading", APPEND, "again after");

@@ -1,6 +1,7 @@
 //! Private trackers that are one: what any of several processes accepts counts once, whatever
 //! happens to them and to Redis.
 
+mod faults;
 mod pair;
 
 use crate::common::http::{Connection, announce};

@@ -118,10 +118,24 @@ impl Server {
         self.child = Some(child.expect("redis-server starts"));
     }
 
-    /// Starts it again with more arguments.
-    pub fn start_again_with(&mut self, more: &[&str]) {
-        let more = more.iter().map(|argument| argument.to_string());
-        self.arguments.extend(more);
+    /// Writes its file as it is now, with something more to load.
+    pub fn make_loading_slow(&self) {
+        self.done("CONFIG SET rdbcompression no");
+        for number in 0..12 {
+            self.done(&format!("SET k{number} {}", "v".repeat(2000)));
+        }
+        self.done("SAVE");
+    }
+
+    /// Starts it again; each key takes it a tenth of a second.
+    pub fn start_again_slowly(&mut self) {
+        let slow = [
+            "--key-load-delay",
+            "500000",
+            "--loading-process-events-interval-bytes",
+            "1024",
+        ];
+        self.arguments.extend(slow.map(str::to_owned));
         self.run();
     }
 

@@ -172,10 +172,22 @@ impl<'s> Told<'s> {
 
     /// It works; `more` is said if it did not.
     pub(super) fn works(&mut self, more: impl FnOnce() -> String) {
-        if let Some((since, _)) = self.failing.take() {
-            self.all.fetch_sub(1, Ordering::Relaxed);
-            let (what, secs) = (&self.what, since.elapsed().as_secs());
+        if let Some((what, secs)) = self.ends() {
             info!("cache: redis: can {what} again after {secs} s{}", more());
         }
+    }
+
+    /// It is not for this process to do any more.
+    pub(super) fn is_left(&mut self) {
+        if let Some((what, secs)) = self.ends() {
+            info!("cache: redis: {what}: left to others after {secs} s");
+        }
+    }
+
+    /// What has failed and does not any more, and for how many seconds it has.
+    fn ends(&mut self) -> Option<(&str, u64)> {
+        let (since, _) = self.failing.take()?;
+        self.all.fetch_sub(1, Ordering::Relaxed);
+        Some((&self.what, since.elapsed().as_secs()))
     }
 }

@@ -88,6 +88,8 @@ impl Keeper {
                 Ok(()) => told.works(String::new),
                 Err(error) => {
                     self.close();
+                    // It works when that can be said again, too.
+                    self.said = None;
                     told.fails(&error);
                     std::thread::park_timeout(RETRY);
                 }

@@ -37,6 +37,9 @@ impl Saver {
         while !common.stopping() {
             std::thread::park_timeout(LOOK);
             let leads = common.leads() && common.proven.load(Ordering::Acquire);
+            if !leads {
+                told.is_left();
+            }
             if !leads || last.elapsed() < common.copy_interval {
                 continue;
             }

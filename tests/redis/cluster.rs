@@ -8,12 +8,12 @@ use crate::{announce_to, eventually_count, keep_messages, settings};
 /// Slots of a cluster.
 const SLOTS: u32 = 16384;
 
-struct Cluster {
+pub struct Cluster {
     nodes: Vec<Server>,
 }
 
 impl Cluster {
-    fn start(name: &str) -> Option<Cluster> {
+    pub fn start(name: &str) -> Option<Cluster> {
         if !installed() {
             return None;
         }
@@ -59,16 +59,21 @@ impl Cluster {
         Some(Cluster { nodes })
     }
 
-    fn slot(&self, key: &str) -> u32 {
+    pub fn slot(&self, key: &str) -> u32 {
         let mut slot = redis::cmd("CLUSTER");
         slot.arg("KEYSLOT").arg(key);
         slot.query(&mut self.nodes[0].connect()).expect("told")
     }
 
-    fn owner(&self, slot: u32) -> usize {
+    /// Who has it at first.
+    pub fn owner(&self, slot: u32) -> usize {
         (0..3)
             .find(|number| slot < SLOTS * (number + 1) / 3)
             .expect("one") as usize
+    }
+
+    pub fn port(&self, node: usize) -> u16 {
+        self.nodes[node].port
     }
 
     fn id(&self, node: usize) -> String {
@@ -76,6 +81,38 @@ impl Cluster {
             .arg("MYID")
             .query(&mut self.nodes[node].connect());
         id.expect("told")
+    }
+
+    /// Keys of the slot are on their way from now on: those that are not there any more are asked
+    /// for at the target.
+    pub fn begin_move(&self, slot: u32, from: usize, to: usize) {
+        let (from_id, to_id) = (self.id(from), self.id(to));
+        self.nodes[to].done(&format!("CLUSTER SETSLOT {slot} IMPORTING {from_id}"));
+        self.nodes[from].done(&format!("CLUSTER SETSLOT {slot} MIGRATING {to_id}"));
+    }
+
+    /// Some key of the slot that is still there.
+    #[cfg(feature = "sqlite")]
+    pub fn some_key(&self, slot: u32, node: usize) -> Option<String> {
+        let mut keys = redis::cmd("CLUSTER");
+        keys.arg("GETKEYSINSLOT").arg(slot).arg(1);
+        let keys: Vec<String> = keys.query(&mut self.nodes[node].connect()).expect("told");
+        keys.into_iter().next()
+    }
+
+    pub fn move_key(&self, key: &str, from: usize, to: usize) {
+        let port = self.port(to);
+        self.nodes[from].done(&format!("MIGRATE 127.0.0.1 {port} {key} 0 5000"));
+    }
+
+    /// The slot has arrived.
+    pub fn end_move(&self, slot: u32, to: usize) {
+        let id = self.id(to);
+        // The new owner is the first to know.
+        let rest = (0..3).filter(|node| *node != to);
+        for node in std::iter::once(to).chain(rest) {
+            self.nodes[node].done(&format!("CLUSTER SETSLOT {slot} NODE {id}"));
+        }
     }
 }
 
@@ -133,8 +170,6 @@ fn a_log_may_move_while_it_is_used() {
     let slot = cluster.slot(key);
     let from = cluster.owner(slot);
     let to = (from + 1) % 3;
-    let (from_id, to_id) = (cluster.id(from), cluster.id(to));
-    let (source, target) = (&cluster.nodes[from], &cluster.nodes[to]);
     let mut port = 2001;
     let mut clients = trackers
         .each_ref()
@@ -148,31 +183,24 @@ fn a_log_may_move_while_it_is_used() {
         }
         i64::from(port - 2000)
     };
-    // On its way: keys that are not at the source any more are asked for at the target.
-    target.done(&format!("CLUSTER SETSLOT {slot} IMPORTING {from_id}"));
-    source.done(&format!("CLUSTER SETSLOT {slot} MIGRATING {to_id}"));
+    cluster.begin_move(slot, from, to);
     let count = more(20);
     eventually_count(&[one, two], 'a', [0, count]);
     for name in ["log", "saver", "swarms"] {
-        let migrate = format!(
-            "MIGRATE 127.0.0.1 {} {{moves:0}}:{name} 0 5000",
-            target.port
-        );
-        source.done(&migrate);
+        cluster.move_key(&format!("{{moves:0}}:{name}"), from, to);
     }
     let count = more(20);
     eventually_count(&[one, two], 'a', [0, count]);
-    // Arrived.
-    for node in [target, source, &cluster.nodes[(from + 2) % 3]] {
-        node.done(&format!("CLUSTER SETSLOT {slot} NODE {to_id}"));
-    }
+    cluster.end_move(slot, to);
     let count = more(20);
     eventually_count(&[one, two], 'a', [0, count]);
     let length: u64 = redis::cmd("XLEN")
         .arg(key)
-        .query(&mut target.connect())
+        .query(&mut cluster.nodes[to].connect())
         .expect("told");
     assert!(length > 0);
-    let refused = source.command(&format!("XLEN {key}")).expect_err("moved");
+    let refused = cluster.nodes[from]
+        .command(&format!("XLEN {key}"))
+        .expect_err("moved");
     assert!(refused.to_string().contains("Moved") || refused.redirect_node().is_some());
 }

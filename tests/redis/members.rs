@@ -38,6 +38,11 @@ impl Members {
     /// So many, with so many users; Redis keeps what the arguments say.
     fn start(name: &str, count: usize, users: usize, arguments: &[&str]) -> Option<Members> {
         let redis = Server::start_with(name, arguments)?;
+        Some(Members::on(redis, name, count, users))
+    }
+
+    /// So many on this Redis.
+    fn on(redis: Server, name: &str, count: usize, users: usize) -> Members {
         let site = Site::new(&format!("members-{name}"));
         for user in 0..users {
             site.user(&passkey(user));
@@ -51,7 +56,7 @@ impl Members {
             uploaded: vec![0; users],
         };
         members.processes.iter_mut().for_each(Process::start);
-        Some(members)
+        members
     }
 
     /// All users' clients say that they have uploaded some more, each to the next of these

@@ -2,7 +2,8 @@
 //!
 //! Servers are asked in turn until one answers. In a cluster any of them knows who has a key: it
 //! says `MOVED`, and all keys of a log are in one place. While a log is on its way from one server
-//! to another, it says `ASK`, and each command must be announced to the other.
+//! to another, it says `ASK` of each key that it does not have any more, or never had, and that
+//! command alone goes to the other, announced there.
 
 use crate::cache::CacheError;
 use crate::config;
@@ -10,6 +11,7 @@ use redis::{
     Client, Cmd, Connection, ConnectionAddr, ConnectionInfo, ErrorKind, IntoConnectionInfo,
     RedisError, RedisResult, ServerErrorKind, Value,
 };
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// For a server to accept a connection; one that is there does so at once.
@@ -93,18 +95,12 @@ pub(super) struct Link {
     /// The configured server that is asked next.
     turn: usize,
     /// Where we have been sent instead.
-    elsewhere: Option<(String, u16)>,
+    elsewhere: Option<Address>,
     open: Option<Open>,
 }
 
-/// A connection.
-pub(super) struct Open {
-    connection: Connection,
-    /// The log is on its way to this server: each command must be announced.
-    asking: bool,
-    /// The server's clock in milliseconds, and when it was looked at.
-    clock: (u64, Instant),
-}
+/// Host and port.
+type Address = (String, u16);
 
 impl Link {
     pub(super) fn new() -> Link {
@@ -124,7 +120,7 @@ impl Link {
     /// connection: the next call makes one, to the next server where there are several.
     pub(super) fn call<T>(
         &mut self,
-        servers: &Servers,
+        servers: &Arc<Servers>,
         mut act: impl FnMut(&mut Open) -> RedisResult<T>,
     ) -> RedisResult<T> {
         let mut redirections = 0;
@@ -133,71 +129,62 @@ impl Link {
             let Err(error) = result else {
                 return result;
             };
-            self.open = None;
-            let asking = is(&error, ServerErrorKind::Ask);
-            let target = error.redirect_node().and_then(|(node, _)| {
-                let before = self.elsewhere.as_ref().map(|(host, _)| host.clone());
-                address(node, || before.unwrap_or_else(|| self.host(servers)))
-            });
+            let from = self.open.take().map(|open| open.info);
+            let from = from.filter(|_| is(&error, ServerErrorKind::Moved));
+            let target = from.and_then(|from| target(&error, &from));
             if target.is_none() || redirections == MOST_REDIRECTIONS {
                 self.elsewhere = None;
                 self.turn = self.turn.wrapping_add(1);
                 return Err(error);
             }
             redirections += 1;
-            match asking {
-                // The next connection looks for the owner again.
-                true => self.open = Some(Open::new(servers, &self.info(servers, target), true)?),
-                false => self.elsewhere = target,
-            }
+            self.elsewhere = target;
         }
     }
 
-    fn open(&mut self, servers: &Servers) -> RedisResult<&mut Open> {
+    fn open(&mut self, servers: &Arc<Servers>) -> RedisResult<&mut Open> {
         if self.open.is_none() {
-            let info = self.info(servers, self.elsewhere.clone());
-            self.open = Some(Open::new(servers, &info, false)?);
+            let configured = &servers.known[self.turn % servers.known.len()];
+            let info = match self.elsewhere.clone() {
+                Some(address) => at(configured, address),
+                None => configured.clone(),
+            };
+            self.open = Some(Open::new(servers, info)?);
         }
         let none = || (ErrorKind::Client, "no connection").into();
         self.open.as_mut().ok_or_else(none)
     }
+}
 
-    fn configured<'s>(&self, servers: &'s Servers) -> &'s ConnectionInfo {
-        &servers.known[self.turn % servers.known.len()]
-    }
+/// Where an error sends us that came from here.
+fn target(error: &RedisError, from: &ConnectionInfo) -> Option<Address> {
+    let (node, _) = error.redirect_node()?;
+    address(node, || match from.addr() {
+        ConnectionAddr::Tcp(host, _) | ConnectionAddr::TcpTls { host, .. } => host.clone(),
+        _ => String::new(),
+    })
+}
 
-    fn host(&self, servers: &Servers) -> String {
-        match self.configured(servers).addr() {
-            ConnectionAddr::Tcp(host, _) | ConnectionAddr::TcpTls { host, .. } => host.clone(),
-            _ => String::new(),
-        }
-    }
-
-    /// How to connect to the configured server, or elsewhere in the same way.
-    fn info(&self, servers: &Servers, elsewhere: Option<(String, u16)>) -> ConnectionInfo {
-        let info = self.configured(servers).clone();
-        let Some((host, port)) = elsewhere else {
-            return info;
-        };
-        let address = match info.addr().clone() {
-            ConnectionAddr::TcpTls {
-                insecure,
-                tls_params,
-                ..
-            } => ConnectionAddr::TcpTls {
-                host,
-                port,
-                insecure,
-                tls_params,
-            },
-            _ => ConnectionAddr::Tcp(host, port),
-        };
-        info.set_addr(address)
-    }
+/// How to connect to another server in the same way.
+fn at(info: &ConnectionInfo, (host, port): Address) -> ConnectionInfo {
+    let address = match info.addr().clone() {
+        ConnectionAddr::TcpTls {
+            insecure,
+            tls_params,
+            ..
+        } => ConnectionAddr::TcpTls {
+            host,
+            port,
+            insecure,
+            tls_params,
+        },
+        _ => ConnectionAddr::Tcp(host, port),
+    };
+    info.clone().set_addr(address)
 }
 
 /// Host and port as a server writes them; it leaves the host out where it does not know its own.
-fn address(node: &str, own: impl FnOnce() -> String) -> Option<(String, u16)> {
+fn address(node: &str, own: impl FnOnce() -> String) -> Option<Address> {
     let (host, port) = node.rsplit_once(':')?;
     let host = match host.trim_matches(['[', ']']) {
         "" | "?" => own(),
@@ -218,17 +205,32 @@ fn is(error: &RedisError, kind: ServerErrorKind) -> bool {
     error.kind() == ErrorKind::Server(kind)
 }
 
+/// A connection.
+pub(super) struct Open {
+    servers: Arc<Servers>,
+    info: ConnectionInfo,
+    connection: Connection,
+    /// Another server, to which the log is on its way.
+    aside: Option<(Address, Connection)>,
+    /// How long an answer may take.
+    patience: Duration,
+    /// The server's clock in milliseconds, and when it was looked at.
+    clock: (u64, Instant),
+}
+
 impl Open {
-    fn new(servers: &Servers, info: &ConnectionInfo, asking: bool) -> RedisResult<Open> {
-        let mut open = Open {
-            connection: servers.connect(info)?,
-            asking,
-            clock: (0, Instant::now()),
-        };
+    fn new(servers: &Arc<Servers>, info: ConnectionInfo) -> RedisResult<Open> {
+        let mut connection = servers.connect(&info)?;
         // It belongs to no key, so nothing is redirected.
-        let (secs, micros): (u64, u64) = redis::cmd("TIME").query(&mut open.connection)?;
-        open.clock = (secs * 1000 + micros / 1000, Instant::now());
-        Ok(open)
+        let (secs, micros): (u64, u64) = redis::cmd("TIME").query(&mut connection)?;
+        Ok(Open {
+            servers: Arc::clone(servers),
+            info,
+            connection,
+            aside: None,
+            patience: ANSWER,
+            clock: (secs * 1000 + micros / 1000, Instant::now()),
+        })
     }
 
     /// The text of a key; `None` where there is none.
@@ -247,38 +249,68 @@ impl Open {
 
     /// Asks one thing.
     pub(super) fn ask(&mut self, command: &Cmd) -> RedisResult<Value> {
-        self.send([command])?;
-        self.answer()
+        self.connection.send_packed_command(&packed([command]))?;
+        self.answer(command)
     }
 
     /// Asks one thing that the server may take so long to answer.
     pub(super) fn wait(&mut self, command: &Cmd, patience: Duration) -> RedisResult<Value> {
-        self.connection.set_read_timeout(Some(patience + ANSWER))?;
+        self.patience = patience + ANSWER;
+        self.connection.set_read_timeout(Some(self.patience))?;
         self.ask(command)
     }
 
-    /// Sends several commands at once; [`Open::answer`] is called for each.
-    pub(super) fn send<'c>(
+    /// Asks several things at once; `answered` hears of each that is done.
+    pub(super) fn ask_all(
         &mut self,
-        commands: impl IntoIterator<Item = &'c Cmd>,
+        commands: &[Cmd],
+        mut answered: impl FnMut(usize),
     ) -> RedisResult<()> {
-        let mut bytes = Vec::new();
-        for command in commands {
-            if self.asking {
-                redis::cmd("ASKING").write_packed_command(&mut bytes);
-            }
-            command.write_packed_command(&mut bytes);
-        }
-        self.connection.send_packed_command(&bytes)
+        self.connection.send_packed_command(&packed(commands))?;
+        commands
+            .iter()
+            .enumerate()
+            .try_for_each(|(place, command)| {
+                self.answer(command)?;
+                answered(place);
+                Ok(())
+            })
     }
 
     /// The answer to the next command.
-    pub(super) fn answer(&mut self) -> RedisResult<Value> {
-        if self.asking {
-            self.connection.recv_response()?.extract_error()?;
+    fn answer(&mut self, command: &Cmd) -> RedisResult<Value> {
+        match self.connection.recv_response()?.extract_error() {
+            Err(error) if is(&error, ServerErrorKind::Ask) => self.ask_aside(command, error),
+            answer => answer,
         }
-        self.connection.recv_response()?.extract_error()
     }
+
+    /// Asks the server to which a key is on its way, of which nothing is left here. Others of the
+    /// same log may still be here.
+    fn ask_aside(&mut self, command: &Cmd, error: RedisError) -> RedisResult<Value> {
+        let Some(address) = target(&error, &self.info) else {
+            return Err(error);
+        };
+        let known = self.aside.take_if(|(known, _)| *known == address);
+        let mut connection = match known {
+            Some((_, connection)) => connection,
+            None => self.servers.connect(&at(&self.info, address.clone()))?,
+        };
+        connection.set_read_timeout(Some(self.patience))?;
+        connection.send_packed_command(&packed([&redis::cmd("ASKING"), command]))?;
+        connection.recv_response()?.extract_error()?;
+        let answer = connection.recv_response()?.extract_error();
+        self.aside = Some((address, connection));
+        answer
+    }
+}
+
+fn packed<'c>(commands: impl IntoIterator<Item = &'c Cmd>) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for command in commands {
+        command.write_packed_command(&mut bytes);
+    }
+    bytes
 }
 
 #[cfg(test)]

@@ -51,7 +51,7 @@ const RETRY: Duration = Duration::from_millis(500);
 /// What the threads of the driver share.
 struct Common {
     memory: Memory,
-    servers: Servers,
+    servers: Arc<Servers>,
     settings: config::Redis,
     lifetime_secs: u32,
     clock: Clock,
@@ -161,7 +161,7 @@ impl Redis {
             }),
         };
         let common = Arc::new(Common {
-            servers: Servers::new(&settings)?,
+            servers: Arc::new(Servers::new(&settings)?),
             logs: (0..count).map(log).collect(),
             memory: memory_cache,
             lifetime_secs: memory.peer_lifetime_secs,

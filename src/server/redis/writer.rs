@@ -109,14 +109,12 @@ impl Writer {
                     .iter()
                     .map(|entry| append_command(&key, oldest, &entry.bytes));
                 let commands: Vec<Cmd> = commands.collect();
-                open.send(&commands)?;
-                for entry in &entries {
-                    open.answer()?;
+                open.ask_all(&commands, |place| {
+                    let entry = &entries[place];
                     log.outbox().set_appended(entry.sequence);
                     let appended = &common.state.appended;
                     appended.fetch_add(entry.count.into(), Ordering::Relaxed);
-                }
-                Ok(())
+                })
             });
             if let Err(error) = result {
                 if error.code() == Some("OOM") {

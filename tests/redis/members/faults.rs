@@ -2,8 +2,9 @@
 //! and afterwards the database has everything.
 
 use super::{Members, NO_DISK};
+use crate::cluster::Cluster;
 use crate::common::eventually;
-use crate::server::{A_WHILE, free_ports};
+use crate::server::{A_WHILE, Server, free_ports};
 use std::time::{Duration, Instant};
 
 /// Between two looks at what processes say.
@@ -157,5 +158,45 @@ fn still_loading() {
     members.expect_exact("it is loaded");
     members.announce(&[1, 0]);
     members.expect_exact("and goes on");
+    members.expect_told_once();
+}
+
+#[test]
+fn the_log_moves_to_another_server() {
+    let Some(cluster) = Cluster::start("journal") else {
+        return;
+    };
+    let slot = cluster.slot("{chihaya:0}:journal");
+    let from = cluster.owner(slot);
+    let to = (from + 1) % 3;
+    // They know one that does not have it.
+    let known = Server::prepare("known", cluster.port((from + 2) % 3), &[]);
+    let mut members = Members::on(known, "moves", 2, 8);
+    members.begin();
+    members.announce(&[0, 1]);
+    members.expect_exact("before");
+    cluster.begin_move(slot, from, to);
+    // Who asks for what has gone ahead must not take the rest for lost.
+    cluster.move_key("{chihaya:0}:journal", from, to);
+    members.announce(&[0, 1]);
+    members.expect_exact("one key is there");
+    // What the processes make meanwhile is made there.
+    while let Some(key) = cluster.some_key(slot, from) {
+        cluster.move_key(&key, from, to);
+        members.announce(&[0, 1]);
+    }
+    members.expect_exact("all keys are there");
+    members.announce(&[1, 0]);
+    cluster.end_move(slot, to);
+    members.announce(&[1, 0]);
+    members.expect_exact("it has arrived");
+    let begun = |process: &mut super::Process| {
+        let said = process.running.as_mut().expect("it runs").said();
+        said.iter()
+            .filter(|line| line.contains("a new log is begun"))
+            .count()
+    };
+    let begun: usize = members.processes.iter_mut().map(begun).sum();
+    assert_eq!(begun, 1, "the log was never lost");
     members.expect_told_once();
 }

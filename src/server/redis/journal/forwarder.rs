@@ -263,10 +263,9 @@ impl Forwarder {
             append
         };
         let commands: Vec<Cmd> = values.iter().map(append).collect();
-        let appended = self.link.call(&self.common.servers, |open| {
-            open.send(&commands)?;
-            commands.iter().try_for_each(|_| open.answer().map(drop))
-        });
+        let appended = self
+            .link
+            .call(&self.common.servers, |open| open.ask_all(&commands, |_| {}));
         appended.map_err(|error| text(&error))?;
         let sent = self.reading.as_ref().map_or(0, |reading| reading.sent);
         self.common.watch.arrived(commands.len() as u64, sent);

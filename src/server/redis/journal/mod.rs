@@ -55,7 +55,7 @@ const TURN: Duration = Duration::from_millis(20);
 
 /// What the threads share.
 struct Common {
-    servers: Servers,
+    servers: Arc<Servers>,
     key: String,
     copy_interval: Duration,
     /// How long a batch may wait for the storage until others are let try.
@@ -234,7 +234,7 @@ impl SharedJournal {
         let producer = u128::from_str_radix(journal.writer(), 16);
         let producer = producer.map_err(|error| CacheError(format!("redis: {error}")))?;
         let common = Common {
-            servers: Servers::new(settings)?,
+            servers: Arc::new(Servers::new(settings)?),
             key: settings.key.clone(),
             copy_interval: Duration::from_secs(settings.copy_interval.0.into()),
             hand_over: Duration::from_secs(settings.hand_over.0.into()),

@@ -9,6 +9,7 @@
 use super::arena::{Arena, Moved};
 use super::mark::Mark;
 use crate::model::PeerId;
+use crate::sys;
 use std::ops::Range;
 
 /// Rows of the blocks: steps of a quarter at most, finer where the buckets of large swarms are.
@@ -160,6 +161,19 @@ impl<const N: usize> Blocks<N> {
         let capacity = usize::from(CAPACITIES[usize::from(class)]);
         let block = self.arenas[usize::from(class)].block(handle.slot);
         &block[capacity * N..][..handle.rows()]
+    }
+
+    /// Brings what a search through the rows of a handle begins with, and what is remembered of
+    /// them, into the processor's cache.
+    pub(super) fn fetch(&self, handle: &Handle) {
+        let Kind::Block(class) = handle.kind else {
+            return;
+        };
+        let capacity = usize::from(CAPACITIES[usize::from(class)]);
+        let block = self.arenas[usize::from(class)].block(handle.slot);
+        for at in [0, capacity * N] {
+            block.get(at).map(sys::prefetch);
+        }
     }
 
     /// The first address in a block that has moved.

@@ -328,6 +328,12 @@ impl Cache for Handle {
                 turn.torrent = shard.find(turn.hash, info_hash);
             }
             for turn in &*turns {
+                let query = &queries[turn.place as usize];
+                if let (Query::Announce(announce), Some(torrent)) = (query, turn.torrent) {
+                    shard.fetch(torrent, announce);
+                }
+            }
+            for turn in &*turns {
                 let place = turn.place as usize;
                 answers[place] = match &queries[place] {
                     Query::Scrape(info_hash) => {

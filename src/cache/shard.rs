@@ -11,7 +11,7 @@ use super::replication::Tap;
 use super::sweep::Cursor;
 use super::table::{Place, Tables};
 use super::{MemorySettings, Totals};
-use crate::model::{Counts, Endpoint, Event, InfoHash, Seconds};
+use crate::model::{Counts, Endpoint, Event, InfoHash, Role, Seconds};
 use foldhash::fast::FixedState;
 use hashbrown::HashTable;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -112,6 +112,16 @@ impl Shard {
     pub(super) fn find(&self, hash: u64, info_hash: &InfoHash) -> Option<u32> {
         let same = |place: &u32| self.torrents.get(*place as usize).info_hash == *info_hash;
         self.places.find(hash, same).copied()
+    }
+
+    /// Brings the rows that an announce will look at first into the processor's cache.
+    pub(super) fn fetch(&self, place: u32, announce: &Announce) {
+        let torrent = self.torrents.get(place as usize);
+        let likely_seeder = announce.role == Role::Seeder;
+        match &announce.peer {
+            Endpoint::V4(address) => self.v4.fetch(&torrent.v4, address, likely_seeder),
+            Endpoint::V6(address) => self.v6.fetch(&torrent.v6, address, likely_seeder),
+        }
     }
 
     /// Adds a torrent that is not there; returns its place.

@@ -80,6 +80,16 @@ impl<const N: usize> Tables<N> {
         ]
     }
 
+    /// Brings the rows among which an address is looked for first into the processor's cache.
+    pub(super) fn fetch(&self, handle: &Handle, address: &[u8; N], likely_seeder: bool) {
+        let Some(key) = handle.large_key() else {
+            return self.blocks.fetch(handle);
+        };
+        let side = self.large[key as usize].side(likely_seeder);
+        let bucket = side.bucket_of(self.hash(address));
+        self.blocks.fetch(&side.buckets[bucket]);
+    }
+
     /// Where an address stands, and what is remembered of it; `likely_seeder` says where to look
     /// first.
     pub(super) fn find(

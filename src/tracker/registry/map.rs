@@ -27,6 +27,9 @@ const LEAF_MAX: usize = 64;
 /// that come and go do not split and join each time.
 const JOIN_MAX: usize = LEAF_MAX / 2;
 
+/// How far off a guess within a leaf is, more or less: that much to both sides of it is fetched.
+const NEAR: usize = 2;
+
 /// Keys that are looked up at once at most: as many announces as a socket gives at once.
 pub const LOOKUPS: usize = 64;
 
@@ -165,7 +168,13 @@ impl<T: Entry> Map<T> {
                     deeper = true;
                     if let Node::Leaf(entries) = walk.node {
                         walk.guessed = guess(walk.place, depth + 1, entries);
-                        entries.get(walk.guessed).map(sys::prefetch);
+                        for at in [
+                            walk.guessed.wrapping_sub(NEAR),
+                            walk.guessed,
+                            walk.guessed + NEAR,
+                        ] {
+                            entries.get(at).map(sys::prefetch);
+                        }
                     }
                 }
             }

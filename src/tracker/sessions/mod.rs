@@ -192,13 +192,14 @@ impl Sessions {
     pub fn arrive(&self, arrival: &Arrival, now: Seconds) -> Result<Admitted, Denied> {
         let mut shard = lock(&self.shards[self.shard_of(arrival.user)]);
         let mut place = Place::new(arrival, &self.hasher);
-        shard.fetch(&mut place);
+        shard.guess(&mut place);
         self.arrive_at(&mut shard, place, arrival, now)
     }
 
     /// So many clients have announced, [`ARRIVALS`] at most: `arrival` says what, and `tell` is told
     /// what follows. Those of one user are taken in their order. The lock of each shard is taken
-    /// once, and what is not in the processor's cache is waited for once.
+    /// twice: all are looked up before any arrives, so that what is not in the processor's cache
+    /// comes from memory for many at once.
     pub fn arrive_all(
         &self,
         count: usize,
@@ -216,13 +217,18 @@ impl Sessions {
             turns.put(at, self.shard_of(arrival.user));
         }
         for first in 0..count {
+            if let Some(shard) = turns.begins(first) {
+                let shard = lock(&self.shards[shard]);
+                let turns = || turns.from(first);
+                turns().for_each(|at| shard.guess(&mut places[at]));
+                turns().for_each(|at| shard.fetch(&places[at]));
+            }
+        }
+        for first in 0..count {
             let Some(shard) = turns.begins(first) else {
                 continue;
             };
             let mut shard = lock(&self.shards[shard]);
-            turns
-                .from(first)
-                .for_each(|at| shard.fetch(&mut places[at]));
             for at in turns.from(first) {
                 tell(
                     at,

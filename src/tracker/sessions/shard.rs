@@ -108,14 +108,17 @@ impl Shard {
         self.sessions.len()
     }
 
-    /// Looks up where a session is most likely, and brings that into the processor's cache.
-    pub(super) fn fetch(&self, place: &mut Place) {
+    /// Looks up where a session is most likely.
+    pub(super) fn guess(&self, place: &mut Place) {
         if let Some(row) = self.index.iter_hash(place.hash).next() {
             place.row = *row;
-            if let Some(session) = self.sessions.find(*row as usize) {
-                sys::prefetch(session);
-            }
         }
+    }
+
+    /// Brings what is there into the processor's cache.
+    pub(super) fn fetch(&self, place: &Place) {
+        let session = self.sessions.find(place.row as usize);
+        session.map(sys::prefetch);
     }
 
     pub(super) fn stop(&mut self, place: Place, arrival: &Arrival) -> Admitted {

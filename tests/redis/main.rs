@@ -9,6 +9,7 @@ mod faults;
 #[cfg(feature = "sqlite")]
 mod members;
 mod restarts;
+mod sentinel;
 #[cfg_attr(
     not(all(feature = "redis-tls", feature = "sqlite")),
     allow(dead_code, reason = "some tests are left out without these features")

@@ -12,6 +12,7 @@
 
 mod late;
 mod presence;
+mod rows;
 
 pub use late::Trail;
 
@@ -20,8 +21,8 @@ use crate::account::note::{Note, Pace};
 use crate::account::record::{MAX_AGENT_BYTES, Record};
 use crate::account::sessions::{Session, Sessions, State};
 use crate::account::suspicion;
-use crate::model::{Endpoint, Event, TorrentId, Transfer, UnixTime, UserId};
-use crate::storage::{Commit, EventKind, EventRow, HistoryDelta};
+use crate::model::{Endpoint, Event, TorrentId, Transfer, UnixTime};
+use crate::storage::Commit;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -112,7 +113,7 @@ impl Ledger {
         if record.event == Event::Stopped && known.is_none() {
             // Nothing is known that could be ended.
             let agent = self.agent(record.agent);
-            self.history(record, &agent);
+            self.history(record, record.totals, &agent);
             return;
         }
         let place = known.unwrap_or_else(|| self.begin(record));
@@ -224,12 +225,13 @@ impl Ledger {
         if !agent.is_empty() {
             session.agent = agent;
         }
-        let agent = Arc::clone(&session.agent);
+        let (client, agent) = (session.baseline, Arc::clone(&session.agent));
         let is_new_row = !std::mem::replace(&mut session.dirty, true);
         if is_new_row {
             self.gathered.changed(record.key());
         }
-        self.gather(record, raw, time, snatched, &agent);
+        self.history(record, client, &agent);
+        self.gather(record, raw, time, snatched);
         self.note_events(record, raw, snatched, suspicious);
         if !is_new {
             self.note_speed(record, rates);
@@ -269,112 +271,6 @@ impl Ledger {
             seed_seconds: if is_seeding { seconds } else { 0 },
             leech_seconds: if is_seeding { 0 } else { seconds },
         }
-    }
-
-    /// Adds to the sums what an announce means.
-    fn gather(
-        &mut self,
-        record: &Record<'_>,
-        raw: Transfer,
-        time: Time,
-        snatched: bool,
-        agent: &str,
-    ) {
-        let credited = record.multipliers.credit(raw);
-        if raw != Transfer::default() {
-            self.gathered.credit(record.user, raw, credited);
-        }
-        let history = self.history(record, agent);
-        history.credited = history.credited.plus(credited);
-        history.raw = history.raw.plus(raw);
-        let seconds = [time.seed_seconds, time.leech_seconds].map(u64::from);
-        history.seed_seconds = history.seed_seconds.saturating_add(seconds[0]);
-        history.leech_seconds = history.leech_seconds.saturating_add(seconds[1]);
-        if snatched {
-            history.snatches = history.snatches.saturating_add(1);
-            history.completed.get_or_insert(record.time);
-        }
-        self.add_to_torrent(record, raw, snatched);
-    }
-
-    fn add_to_torrent(&mut self, record: &Record<'_>, raw: Transfer, snatched: bool) {
-        let torrent = self.gathered.torrent(record.torrent);
-        torrent.balance = torrent
-            .balance
-            .saturating_add_unsigned(raw.uploaded)
-            .saturating_sub_unsigned(raw.downloaded);
-        if record.is_seeder() {
-            torrent.last_seeded = torrent.last_seeded.max(record.time);
-        }
-        if snatched {
-            torrent.snatches = torrent.snatches.saturating_add(1);
-        }
-    }
-
-    /// How a user stands with a torrent after an announce, to be added to.
-    fn history(&mut self, record: &Record<'_>, agent: &str) -> &mut HistoryDelta {
-        let (user, torrent) = (record.user, record.torrent);
-        let (active, seeder) = self.pair_state(user, torrent);
-        let history = self.gathered.history(user, torrent, record.time);
-        if history.announces == 0 {
-            history.started = record.time;
-        }
-        history.announces = history.announces.saturating_add(1);
-        history.last = history.last.max(record.time);
-        history.left = record.left;
-        history.client = record.totals;
-        (history.active, history.seeder) = (active, seeder);
-        if *history.agent != *agent {
-            history.agent = agent.into();
-        }
-        history
-    }
-
-    /// Whether a session of the user with the torrent is there, and whether one seeds.
-    fn pair_state(&self, user: UserId, torrent: TorrentId) -> (bool, bool) {
-        let pair = self.sessions.of_pair(user, torrent);
-        pair.fold((false, false), |(active, seeder), session| {
-            (
-                active || session.state != State::Gone,
-                seeder || session.state == State::Seeding,
-            )
-        })
-    }
-
-    fn note_events(
-        &mut self,
-        record: &Record<'_>,
-        raw: Transfer,
-        snatched: bool,
-        suspicious: bool,
-    ) {
-        if snatched {
-            self.note(record, EventKind::Completed, 1);
-        }
-        if record.token && raw != Transfer::default() {
-            self.note(record, EventKind::TokenUsed, raw.downloaded);
-        }
-        if suspicious {
-            self.note(record, EventKind::ClientMismatch, 1);
-        }
-    }
-
-    fn note_speed(&mut self, record: &Record<'_>, rates: Transfer) {
-        let rate = rates.uploaded.max(rates.downloaded);
-        if self.rules.plausible_speed != 0 && rate > self.rules.plausible_speed {
-            self.note(record, EventKind::ImplausibleSpeed, rate);
-        }
-    }
-
-    fn note(&mut self, record: &Record<'_>, kind: EventKind, amount: u64) {
-        let ip = record.endpoint.mapped().0;
-        self.gathered.event(EventRow {
-            kind,
-            key: record.key(),
-            time: record.time,
-            ip: if record.hide_ip { [0; 16] } else { ip },
-            amount,
-        });
     }
 
     /// The program's name, shared with other sessions.

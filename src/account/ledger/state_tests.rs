@@ -5,7 +5,7 @@ use super::super::testing::{
 };
 use super::presence::FORGET_SLACK_SECS;
 use super::*;
-use crate::storage::HistoryDelta;
+use crate::storage::{EventKind, HistoryDelta};
 
 fn ledger(records: &[Record<'_>]) -> Ledger {
     let mut ledger = Ledger::new(RULES, 1);
@@ -72,6 +72,22 @@ fn a_batch_of_its_own_says_how_the_pair_stands() {
     assert_eq!((row.left, row.client), (1000, moved(7, 8)));
     assert_eq!((row.announces, row.last), (1, moment(10)));
     assert!(commit.peers.is_empty() && commit.torrents.is_empty());
+}
+
+/// What is stored of a client with two families is what its session goes by, in any order.
+#[test]
+fn a_late_announce_over_the_other_family_is_not_the_last_word() {
+    for records in [
+        [seeder(0, 5, 6), seeder(100, 7, 8), v6(seeder(100, 6, 8))],
+        [seeder(0, 5, 6), v6(seeder(100, 6, 8)), seeder(100, 7, 8)],
+    ] {
+        let commit = ledger(&records).cut(0, 1);
+        assert_eq!(commit.history[0].client, moved(7, 8));
+        let [peer] = &commit.peers[..] else {
+            panic!("one session: {:?}", commit.peers);
+        };
+        assert_eq!(peer.totals, moved(7, 8));
+    }
 }
 
 /// The site has ended the sessions of a user with the torrent of the others.

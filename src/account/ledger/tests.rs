@@ -6,7 +6,7 @@ use super::super::testing::{
 };
 use super::*;
 use crate::model::Multipliers;
-use crate::storage::HistoryDelta;
+use crate::storage::{EventKind, EventRow, HistoryDelta};
 
 /// All that some announces amount to.
 fn account(records: &[Record<'_>]) -> Commit {

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// All transfer is a multiple of this.
-pub const UNIT: u64 = 10_000;
+const UNIT: u64 = 10_000;
 /// Units moved between two announces at most.
 const MOST_UNITS: u64 = 50_000;
 

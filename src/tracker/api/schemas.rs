@@ -1,6 +1,8 @@
 //! Schemas of what routes take and tell, for the OpenAPI document. A test holds those of bodies
 //! against what reads them; a schema-driven tester holds those of answers against what is told.
 
+mod told;
+
 use super::bodies::INTERVAL_SECS_MOST;
 use super::listed::{LISTED_DEFAULT, LISTED_MOST};
 use super::routes::Operation;
@@ -256,219 +258,36 @@ fn line() -> Value {
     })
 }
 
-fn synced(more: Value) -> Value {
-    let fault = whole(json!({ "line": count(), "error": { "type": "string" } }));
-    let properties = json!({
-        "lines": count(),
-        "done": count(),
-        "created": count(),
-        "held": count(),
-        "failed": count(),
-        "faults": { "type": "array", "items": fault, "maxItems": 100 },
-    });
-    whole(merged(properties, more))
-}
-
-fn peers() -> Value {
-    let peer = object(
-        json!({
-            "user_id": id(),
-            "torrent_id": id(),
-            "addresses": {
-                "type": "array",
-                "items": { "type": "string" },
-                "maxItems": 2,
-            },
-            "leeching": flag(),
-            "silent_secs": count(),
-        }),
-        &["addresses"],
-    );
-    whole(json!({
-        "peers": { "type": "array", "items": peer },
-    }))
-}
-
-fn stats() -> Value {
-    let worker = whole(json!({
-        "udp_answers": count(),
-        "http_answers": count(),
-        "http_connections": count(),
-    }));
-    let private = whole(json!({
-        "sessions": count(),
-        "directory_loaded": flag(),
-        "users": count(),
-        "torrents": count(),
-        "clients": count(),
-        "tokens": count(),
-        "held_edits": count(),
-        "journal_unaccounted_bytes": count(),
-        "journal_uncommitted_bytes": count(),
-        "storage_away_secs": or_null(count()),
-    }));
-    object(
-        json!({
-            "version": { "type": "string" },
-            "tracker": { "type": "string", "enum": ["public", "private"] },
-            "uptime_secs": count(),
-            "workers": { "type": "array", "items": worker },
-            "swarms": whole(json!({ "torrents": count(), "peers": count() })),
-            "cache": {
-                "type": "object",
-                "description": "What its driver tells of itself, and of the log by which several private processes are one",
-                "additionalProperties": count(),
-            },
-            "admin": whole(json!({
-                "connections": count(),
-                "requests": count(),
-                "wrong_tokens": count(),
-                "lines": count(),
-            })),
-            "private": private,
-        }),
-        &[
-            "version",
-            "tracker",
-            "uptime_secs",
-            "workers",
-            "swarms",
-            "cache",
-            "admin",
-        ],
-    )
-}
-
-/// A part of the directory.
-fn list(name: &str, entry: &Value) -> Value {
-    let next = json!({
-        "type": ["string", "null"],
-        "description": "What to say as after to be told more; null: that was all",
-    });
-    let entries = json!({ "type": "array", "items": entry, "maxItems": LISTED_MOST });
-    whole(json!({ name: entries, "next": next }))
-}
-
-fn listed_user() -> Value {
-    whole(json!({
-        "id": id_or_all(),
-        "name": { "type": "string" },
-        "enabled": flag(),
-        "can_leech": flag(),
-        "hide_ip": flag(),
-        "slots": or_null(number(0, u16::MAX.into())),
-        "up_percent": percent(),
-        "down_percent": percent(),
-        "uploaded": count(),
-        "downloaded": count(),
-    }))
-}
-
-fn listed_torrent() -> Value {
-    let mut schema = whole(json!({
-        "id": id_or_all(),
-        "info_hash": info_hash(),
-        "name": { "type": "string" },
-        "status": status(),
-        "up_percent": percent(),
-        "down_percent": percent(),
-        "seeders": count(),
-        "leechers": count(),
-        "snatches": count(),
-    }));
-    schema["properties"]["reason"] = json!({ "type": "string" });
-    schema
-}
-
 /// All that are named.
 pub(super) fn all() -> Value {
-    let shown_torrent = object(
-        json!({
-            "info_hash": info_hash(),
-            "id": id(),
-            "status": status(),
-            "reason": { "type": "string" },
-            "up_percent": percent(),
-            "down_percent": percent(),
-            "snatches": count(),
-            "seeders": count(),
-            "leechers": count(),
-        }),
-        &[
-            "info_hash",
-            "id",
-            "status",
-            "up_percent",
-            "down_percent",
-            "snatches",
-            "seeders",
-            "leechers",
-        ],
-    );
-    let shown_user = whole(json!({
-        "id": id(),
-        "enabled": flag(),
-        "can_leech": flag(),
-        "hide_ip": flag(),
-        "slots": or_null(number(0, u16::MAX.into())),
-        "up_percent": percent(),
-        "down_percent": percent(),
-    }));
-    let shown_token = whole(json!({
-        "user_id": id_or_all(),
-        "torrent_id": id_or_all(),
-        "up_percent": percent(),
-        "down_percent": percent(),
-        "until": time(),
-    }));
-    let shown_options = whole(json!({
-        "up_percent": percent(),
-        "down_percent": percent(),
-        "until": time(),
-        "interval_secs": count(),
-        "min_interval_secs": count(),
-        "jitter_secs": count(),
-    }));
-    let pushed = object(
-        json!({
-            "id": id(),
-            "created": flag(),
-            "stored": {
-                "type": "string",
-                "enum": ["written", "held"],
-                "description": "held: in effect, and kept until the storage has it",
-            },
-        }),
-        &["created", "stored"],
-    );
     json!({
-        "Torrent": shown_torrent,
+        "Torrent": told::shown_torrent(),
         "TorrentBody": torrent_body(json!({}), &[]),
         "TorrentChange": change(torrent_body(json!({}), &[])),
-        "Torrents": list("torrents", &listed_torrent()),
-        "User": shown_user,
+        "Torrents": told::list("torrents", &told::listed_torrent()),
+        "User": told::shown_user(),
         "UserBody": user_body(),
         "UserChange": change(user_body()),
-        "Users": list("users", &listed_user()),
+        "Users": told::list("users", &told::listed_user()),
         "Client": whole(json!({ "prefix": prefix(), "allow": flag() })),
-        "Clients": list("clients", &json!({ "$ref": "#/components/schemas/Client" })),
-        "Tokens": list("tokens", &json!({ "$ref": "#/components/schemas/Token" })),
+        "Clients": told::list("clients", &json!({ "$ref": "#/components/schemas/Client" })),
+        "Tokens": told::list("tokens", &json!({ "$ref": "#/components/schemas/Token" })),
         "ClientBody": object(json!({ "allow": with(flag(), true.into()) }), &[]),
-        "Token": shown_token,
+        "Token": told::shown_token(),
         "TokenBody": token_body(json!({}), &[]),
-        "Options": shown_options,
+        "Options": told::shown_options(),
         "OptionsBody": options_body(),
         "Line": line(),
-        "Pushed": pushed,
-        "Synced": synced(json!({})),
+        "Pushed": told::pushed(),
+        "Synced": told::synced(json!({})),
         "SyncFailed": {
             "anyOf": [
-                synced(json!({ "error": { "type": "string" } })),
+                told::synced(json!({ "error": { "type": "string" } })),
                 { "$ref": "#/components/schemas/Error" },
             ],
         },
-        "Peers": peers(),
-        "Stats": stats(),
+        "Peers": told::peers(),
+        "Stats": told::stats(),
         "Document": { "type": "object" },
         "Error": whole(json!({ "error": { "type": "string" } })),
     })

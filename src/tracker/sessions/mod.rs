@@ -11,6 +11,7 @@
 mod model_tests;
 mod session;
 mod shard;
+mod turns;
 
 use crate::config::SESSIONS_PER_TORRENT_MOST;
 use crate::model::{Counts, Endpoint, Event, PeerId, Seconds, TorrentId, UserId};
@@ -20,6 +21,7 @@ use shard::{Place, Shard};
 use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use turns::Turns;
 
 /// Shards for each worker: enough that two seldom want the same one, few enough that each has
 /// several of the announces of a tick, which then wait for memory together.
@@ -364,49 +366,6 @@ impl Sessions {
     /// Other bits than those that choose a place within the tables of a shard.
     fn shard_of(&self, user: UserId) -> usize {
         (self.hasher.hash_one(user) >> 32) as usize & (self.shards.len() - 1)
-    }
-}
-
-/// The announces of a tick by shard: chains, each in the order of its announces.
-struct Turns {
-    /// The first announce of each shard.
-    first: [u8; SHARDS_MOST],
-    /// For each announce its shard, and the next one of that.
-    shards: [u8; ARRIVALS],
-    next: [u8; ARRIVALS],
-}
-
-/// No announce.
-const NONE: u8 = u8::MAX;
-const _: () = assert!(ARRIVALS <= NONE as usize);
-
-impl Default for Turns {
-    fn default() -> Turns {
-        Turns {
-            first: [NONE; SHARDS_MOST],
-            shards: [0; ARRIVALS],
-            next: [NONE; ARRIVALS],
-        }
-    }
-}
-
-impl Turns {
-    /// Puts an announce before the others of its shard.
-    fn put(&mut self, at: usize, shard: usize) {
-        self.shards[at] = shard as u8;
-        self.next[at] = std::mem::replace(&mut self.first[shard], at as u8);
-    }
-
-    /// The shard whose first announce this is.
-    fn begins(&self, at: usize) -> Option<usize> {
-        let shard = usize::from(self.shards[at]);
-        (usize::from(self.first[shard]) == at).then_some(shard)
-    }
-
-    /// An announce and those of its shard that come after it.
-    fn from(&self, first: usize) -> impl Iterator<Item = usize> {
-        let next = |at: &usize| Some(usize::from(self.next[*at])).filter(|next| *next < ARRIVALS);
-        std::iter::successors(Some(first), next)
     }
 }
 

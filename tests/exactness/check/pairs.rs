@@ -1,7 +1,7 @@
 //! Users with torrents.
 
 use super::{Check, Pairs, earliest, latest, moments, raw, snatches};
-use crate::client::{Client, UNIT, Window};
+use crate::client::{Client, Window};
 use crate::site::{History, Site, Told};
 use std::collections::BTreeMap;
 use std::net::IpAddr;

@@ -96,7 +96,7 @@ impl Members {
                 // Everybody serves on.
                 wait(pause, crowds, done);
                 self.redis.run();
-                self.redis.wait();
+                self.redis.wait_until_loaded();
                 self.redis_kills += 1;
             }
             _ => {
@@ -188,7 +188,7 @@ fn run(name: &str, database: impl FnOnce(&Path) -> Box<dyn Database>) {
     members.be_well();
     members.redis.kill();
     members.redis.run();
-    members.redis.wait();
+    members.redis.wait_until_loaded();
     members.trackers.iter_mut().for_each(Tracker::start);
     members.settle(&site, &done);
     let check = expect_equal(

@@ -240,14 +240,14 @@ fn redis_is_killed(name: &str, arguments: &[&str]) {
         // Everybody stays where it is as long as the processes do not hear of each other.
         members.announce(&[turn % 2, 1 - turn % 2]);
         members.redis.run();
-        members.redis.wait();
+        members.redis.wait_until_loaded();
         members.announce(&[turn % 2, 1 - turn % 2]);
         members.expect_exact("Redis is back");
     }
     members.processes[0].end_by("-KILL");
     members.redis.kill();
     members.redis.run();
-    members.redis.wait();
+    members.redis.wait_until_loaded();
     members.processes[0].start();
     members.announce(&[0, 1]);
     members.expect_exact("both were killed");
@@ -286,7 +286,7 @@ fn the_end_of_the_log_is_lost() {
         members.redis.kill();
         members.redis.put_back(&copy);
         members.redis.run();
-        members.redis.wait();
+        members.redis.wait_until_loaded();
         members.announce(&[0, 1]);
         members.expect_exact("the end is lost");
     }

@@ -148,6 +148,16 @@ impl Server {
         }
     }
 
+    /// Waits until it has loaded what it keeps, too.
+    pub fn wait_until_loaded(&self) {
+        self.wait();
+        let end = Instant::now() + PATIENCE;
+        while self.command("PING").is_err() {
+            assert!(Instant::now() < end, "redis-server does not answer");
+            std::thread::yield_now();
+        }
+    }
+
     pub fn url(&self) -> String {
         let Server {
             scheme,

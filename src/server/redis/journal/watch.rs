@@ -7,6 +7,10 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
+/// Entries whose way is timed at once: while more are on their way, those are not, so that a process
+/// that cannot read the log any more does not remember all that it puts there.
+const TIMED_MOST: usize = 4096;
+
 #[derive(Default)]
 pub(super) struct Watch {
     /// Threads that cannot do their work.
@@ -32,7 +36,10 @@ impl Watch {
 
     /// An entry up to this offset is about to be put into the log.
     pub(super) fn sets_out(&self, to: u64) {
-        lock(&self.on_their_way).push_back((to, Instant::now()));
+        let on_their_way = &mut *lock(&self.on_their_way);
+        if on_their_way.len() < TIMED_MOST {
+            on_their_way.push_back((to, Instant::now()));
+        }
     }
 
     /// So many entries are in the log, the last up to this offset.
